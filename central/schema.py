@@ -17,6 +17,7 @@ from sqlalchemy import (
     LargeBinary,
     Table,
     Text,
+    TextClause,
     text,
     true,
 )
@@ -333,6 +334,7 @@ narrows a search, and names nobody."""
 
 LIVE = ("PENDING", "STORED", "EXPIRED")
 """The statuses of a package whose way has not ended."""
+_NOT_FETCHED = "status IN ('PENDING', 'STORED', 'EXPIRED', 'CANCELLED', 'COLLECTED', 'MISSING')"
 
 package = Table(
     "package",
@@ -387,7 +389,13 @@ package = Table(
     _partial("ix_package_disputed", "disputed_ms", where="disputed_ms IS NOT NULL"),
     _partial("ix_package_unjoined", "status", "stored_ms", where="recipient IS NULL"),
     _partial("ix_package_open", "sender", "location", where="status = 'PENDING'"),
+    _partial("ix_package_not_fetched", "status", "announced_ms", where=_NOT_FETCHED),
 )
+
+
+def is_not_fetched() -> TextClause:
+    """Whether a package was not fetched by its recipient, by the index of those: most were."""
+    return text(_NOT_FETCHED)
 
 
 def is_live() -> ColumnElement[bool]:

@@ -21,7 +21,6 @@ from central.sealing import indexed
 
 VIEWED = "person.viewed"
 EXPORTED = "person.export"
-SHOWN = 200
 
 
 def write_down(
@@ -78,12 +77,12 @@ def exported(connection: Connection, central: Central, by: str, kept: Mapping[st
         audit(connection, central.clock.now_ms(), by, EXPORTED, person)
 
 
-def views(connection: Connection, reach: Reach, text: str) -> list[dict[str, Any]]:
-    """Who looked at whose data, the newest first; of one operator, recipient or package, if a text
-    is given."""
+def views(connection: Connection, reach: Reach, text: str, count: int) -> list[dict[str, Any]]:
+    """Who looked at whose data lately, the newest first; of one operator, recipient or package, if
+    a text is given."""
     table, package = schema.audit, schema.package
     is_visible = visible_to(reach, table.c.location)
-    query = select(table).where(is_visible).order_by(table.c.at_ms.desc()).limit(SHOWN)
+    query = select(table).where(is_visible).order_by(table.c.at_ms.desc()).limit(count)
     if text:
         known = select(package.c.recipient).where(
             package.c.id == text, visible_to(reach, package.c.location)
@@ -95,4 +94,4 @@ def views(connection: Connection, reach: Reach, text: str) -> list[dict[str, Any
     found = (query.where(table.c.action == each) for each in (VIEWED, EXPORTED))
     rows = [row for each in found for row in connection.execute(each).mappings()]
     rows.sort(key=lambda row: row["at_ms"], reverse=True)
-    return [{**row, "detail": json.loads(row["detail"])} for row in rows[:SHOWN]]
+    return [{**row, "detail": json.loads(row["detail"])} for row in rows[:count]]

@@ -34,7 +34,7 @@ from kiosk.power import HERE, PORT, Supply
 from kiosk.remote_helper import settings_in
 from kiosk.store.backup import BackupPlan
 from kiosk.store.errors import RefusedError
-from kiosk.ui.glyphs import letters_missing
+from kiosk.ui.fonts import letters_missing
 from kiosk.ui.loudspeaker import is_there
 from kiosk.ui.night import NightHours
 from kiosk.ui.theme import SiteLook, colour
@@ -170,7 +170,7 @@ def _remarks_on_letters(site: Site) -> list[str]:
     }
     return [
         f"{key} = {text!r}: the screen's fonts have no {', '.join(missing)}: boxes are drawn there;"
-        " write it in Latin or Arabic letters."
+        " write it in Latin, Arabic or Cyrillic letters."
         for key, text in texts.items()
         if (missing := letters_missing(text))
     ]

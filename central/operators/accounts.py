@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, insert, select, update
@@ -108,6 +108,14 @@ def lock(connection: Connection, account: str) -> None:
 
 def _index(connection: Connection, email: str) -> str:
     return blind_index(connection, folded(email), "user_account.email")
+
+
+def names_of(connection: Connection, emails: Iterable[str]) -> dict[str, str]:
+    """What those are called who have these e-mail addresses, by them."""
+    table = schema.user
+    indexes = {_index(connection, email): email for email in emails}
+    query = select(table.c.email_folded, table.c.name).where(table.c.email_folded.in_(indexes))
+    return {indexes[index]: name for index, name in connection.execute(query) if name}
 
 
 def _has_address(connection: Connection, email: str) -> ColumnElement[bool]:

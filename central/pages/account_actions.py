@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Form, Request, Response
 from sqlalchemy import Connection
@@ -15,6 +15,7 @@ from central.errors import RequestError
 from central.operators import accounts, factors, passwords
 from central.pages import queries
 from central.pages.forms import Text, carry_out, only
+from central.pages.listing import Wanted, WantedList, by, of_rows
 from central.pages.rendering import page
 from central.pages.said import saying
 from central.pages.session import (
@@ -31,6 +32,8 @@ from kiosk.model.urls import asking, path
 
 router = APIRouter(prefix=HOME, include_in_schema=False)
 
+BY_ACCOUNT: Final = by("email", "name", "role", "sessions")
+
 
 async def _fresh(request: Request, operator: ActingAsAdmin) -> Operator:
     """An administrator who has proved lately who they are: accounts open everything else."""
@@ -43,18 +46,17 @@ ActingAsFreshAdmin = Annotated[Operator, Depends(_fresh)]
 
 
 @router.get("/accounts")
-async def all_accounts(request: Request, operator: Administering) -> Response:
-    return await _page(request, operator)
+async def all_accounts(request: Request, operator: Administering, wanted: WantedList) -> Response:
+    return await _page(request, operator, wanted)
 
 
-async def _page(request: Request, operator: Operator, **shown: Any) -> Response:
+async def _page(request: Request, operator: Operator, wanted: Wanted, **shown: Any) -> Response:
     central = central_of(request)
     rows = await central.database.look(queries.accounts, operator.reach)
+    shown["listed"] = of_rows(rows, wanted, BY_ACCOUNT, lambda row: f"{row['email']} {row['name']}")
     shown["areas"] = await central.database.look(queries.areas, operator.reach)
     rules, least = central.settings.sign_in, passwords.LEAST
-    return page(
-        request, "accounts.html", operator=operator, rows=rows, rules=rules, least=least, **shown
-    )
+    return page(request, "accounts.html", operator=operator, rules=rules, least=least, **shown)
 
 
 @router.post("/accounts")
@@ -109,7 +111,7 @@ async def _with_link(
     except RequestError as error:
         return saying(request, f"{HOME}/accounts", problem=error.message)
     address = f"{central.settings.base_url}{HOME}{path('link', token)}"
-    return await _page(request, operator, link={"email": email, "address": address})
+    return await _page(request, operator, Wanted(), link={"email": email, "address": address})
 
 
 @router.post("/accounts/{name}/role")

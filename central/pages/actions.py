@@ -26,9 +26,10 @@ from central.notify.worker import resend
 from central.operators import accounts
 from central.packages import service
 from central.packages.requests import Person
-from central.pages import queries
+from central.pages import lists, queries
 from central.pages.forms import Text, carry_out, only
-from central.pages.rendering import page
+from central.pages.list_pages import keys_page, staff_page
+from central.pages.listing import Wanted
 from central.pages.said import saying
 from central.pages.session import HOME, ActingAsAdmin, ActingAsAdminOfAll, ActingAsOperator
 from central.sandbox.making import make
@@ -196,9 +197,9 @@ async def staff_badge(request: Request, number: str, operator: ActingAsAdmin) ->
         return saying(request, f"{HOME}/staff", problem=error.message)
     request.app.state.wake()
     drawing = segno.make(text, micro=False).svg_data_uri(scale=4, border=4)
-    shown = await central.database.look(queries.staff, operator.reach)
-    badge = {"number": typed_number(number, shown["digits"]), "text": text, "drawing": drawing}
-    return page(request, "staff.html", operator=operator, badge=badge, **shown)
+    found = await central.database.look(lists.staff, operator.reach, Wanted())
+    badge = {"number": typed_number(number, found["digits"]), "text": text, "drawing": drawing}
+    return await staff_page(request, operator, found, badge=badge)
 
 
 @router.post("/staff/{number}/remove")
@@ -237,7 +238,7 @@ async def key_add(
     except RequestError as error:
         return saying(request, f"{HOME}/keys", problem=error.message)
     rows = await central.database.look(queries.keys, operator.reach)
-    return page(request, "keys.html", operator=operator, rows=rows, token=token)
+    return await keys_page(request, operator, rows, Wanted(), token=token)
 
 
 @router.post("/keys/{name}/revoke")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Final
 
 from fastapi import APIRouter, Form, Request, Response
 from sqlalchemy import Connection
@@ -12,18 +12,21 @@ from central.areas.visible import of_area
 from central.context import Central, central_of
 from central.pages import queries
 from central.pages.forms import Text, carry_out
+from central.pages.listing import WantedList, by, of_rows
 from central.pages.rendering import page
 from central.pages.session import HOME, ActingAsAdmin, Administering
 from central.sync import moving
 
 router = APIRouter(prefix=HOME, include_in_schema=False)
+BY_AREA: Final = by("id", "name", "locations")
 AreaId = Annotated[str, Form(max_length=32)]
 
 
 @router.get("/areas")
-async def areas(request: Request, operator: Administering) -> Response:
+async def areas(request: Request, operator: Administering, wanted: WantedList) -> Response:
     rows = await central_of(request).database.show(queries.areas, operator.reach)
-    return page(request, "areas.html", operator=operator, rows=rows)
+    listed = of_rows(rows, wanted, BY_AREA, lambda row: f"{row['id']} {row['name']}")
+    return page(request, "areas.html", operator=operator, rows=rows, listed=listed)
 
 
 @router.post("/areas")

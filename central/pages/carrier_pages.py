@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Final
 
 from fastapi import APIRouter, Form, Request, Response
 from sqlalchemy import Connection
@@ -13,18 +13,31 @@ from central.carriers import carriers
 from central.context import Central, central_of
 from central.errors import RequestError
 from central.pages.forms import Text, carry_out
+from central.pages.listing import Listed, WantedList, by, of_rows
+from central.pages.naming import Names, names
 from central.pages.rendering import page
 from central.pages.session import HOME, ActingAsAdminOfAll, AdministeringAll
 
 router = APIRouter(prefix=HOME, include_in_schema=False)
 PAGE = "/carriers"
+BY_CARRIER: Final = by("id", "name", "disabled_ms")
 Countries = Annotated[str, Form(max_length=2000)]
 
 
 @router.get("/carriers")
-async def all_carriers(request: Request, operator: AdministeringAll) -> Response:
-    rows = await central_of(request).database.look(carriers.rows)
-    return page(request, "carriers.html", operator=operator, rows=rows)
+async def all_carriers(
+    request: Request, operator: AdministeringAll, wanted: WantedList
+) -> Response:
+    def look(connection: Connection) -> tuple[Listed, Names]:
+        rows = carriers.rows(connection)
+        listed = of_rows(rows, wanted, BY_CARRIER, lambda row: f"{row['id']} {row['name']}")
+        places = {each for row in listed.rows for each in row["locations"] or ()}
+        places |= {share["location"] for row in listed.rows for share in row["shares"]}
+        known = names(connection, operator.reach, [{"location": each} for each in sorted(places)])
+        return listed, known
+
+    listed, known = await central_of(request).database.look(look)
+    return page(request, "carriers.html", operator=operator, listed=listed, names=known)
 
 
 @router.post("/carriers")

@@ -11,7 +11,8 @@ from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from typing import Any, Final
 
-from central.pages.queries import HEALTH, SHOWN
+from central.pages.listing import SHOWN
+from central.pages.queries import HEALTH
 from central.sync import troubles
 from kiosk.model.clock import DAY_MS, HOUR_MS, MINUTE_MS
 from kiosk.model.urls import asking

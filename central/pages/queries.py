@@ -5,39 +5,32 @@ Each of these asks `central.areas.visible` what its operator may see, and reads 
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import Connection, exists, func, literal, or_, select, tuple_, union
+from sqlalchemy import Connection, exists, func, select
 from sqlalchemy import text as written
 
-from central import kept, people, schema
+from central import kept, schema
 from central.addresses import folded
 from central.areas import grants, tree
 from central.areas.visible import (
     Reach,
     accounts_visible_to,
-    areas_visible_to,
     require_everywhere,
     visible_to,
 )
 from central.auth import Role as OperatorRole
-from central.context import is_about, is_by
 from central.errors import not_found
 from central.locations.feed import listing_of
-from central.notify import leasing, outbox
+from central.notify import leasing
 from central.outages.tables import location_outage, package_outage
 from central.remote import files
 from central.settings import Settings
 from central.sync import commands, troubles
-from central.sync.staff_list import digits_of
-from central.viewed import VIEWED
 from kiosk.model.actor import actor_of, in_one_form
-from kiosk.model.barcode import kept_key
 from kiosk.model.commands import CommandType
 from kiosk.model.event_reading import read_or_nothing
-from kiosk.model.person import SECRET_DIGITS_MAX, Role, kept_number, typed_number
 from kiosk.model.urls import path
 
 SHOWN = 100
@@ -52,12 +45,6 @@ Row = dict[str, Any]
 
 def _rows(connection: Connection, query: Any) -> list[Row]:
     return [dict(row) for row in connection.execute(query).mappings()]
-
-
-def _page(query: Any, number: int) -> Any:
-    """A page of a list, and one row more where there is another page. Of rows of one moment each
-    database has an order of its own, that of its index, in which they stay."""
-    return query.limit(SHOWN + 1).offset((number - 1) * SHOWN)
 
 
 def _counts(connection: Connection, column: Any, *conditions: Any) -> dict[str, int]:
@@ -234,57 +221,6 @@ def newest_events(
 # --- packages ----------------------------------------------------------------------------------
 
 
-def search(connection: Connection, reach: Reach, text: str, number: int = 1) -> list[Row]:
-    """Packages by barcode, id, or their recipient's name, phone or e-mail; the newest without."""
-    package, person = schema.package, schema.recipient
-    query = select(package, person.c.name.label("person")).join(
-        person, person.c.id == package.c.recipient, isouter=True
-    )
-    query = query.where(visible_to(reach, package.c.location))
-    if text:
-        reached = select(person.c.id).where(people.reached_at(connection, [text], [text]))
-        found = (
-            _begins(connection, package.c.barcode, text),
-            _begins(connection, package.c.barcode_key, kept_key(text)),
-            package.c.id == text,
-            package.c.recipient.in_(reached),
-            package.c.recipient.in_(people.named(connection, text)),
-        )
-        # Each by its own index: one OR over two tables would have every package read.
-        query = query.where(
-            package.c.id.in_(union(*(select(package.c.id).where(w) for w in found)))
-        )
-    return _rows(connection, _page(query.order_by(package.c.announced_ms.desc()), number))
-
-
-def _begins(connection: Connection, column: Any, text: str) -> Any:
-    """Whether a text begins so, upper and lower case being two; on SQLite by the column's index,
-    which LIKE cannot use."""
-    if connection.dialect.name == "sqlite":
-        return column.between(text, text + chr(sys.maxunicode))
-    return column.startswith(text, autoescape=True)
-
-
-def unjoined(connection: Connection, reach: Reach, number: int = 1) -> list[Row]:
-    """Packages that lie in a locker and that nobody has announced."""
-    package = schema.package
-    query = select(package).where(*_is_unjoined(reach))
-    return _rows(connection, _page(query.order_by(package.c.stored_ms), number))
-
-
-def count_unjoined(connection: Connection, reach: Reach) -> int:
-    """How many of them there are."""
-    query = select(func.count()).where(*_is_unjoined(reach))
-    return int(connection.execute(query).scalar_one())
-
-
-def _is_unjoined(reach: Reach) -> tuple[Any, ...]:
-    package = schema.package
-    lying = [schema.fixed(status) for status in schema.LIVE if status != "PENDING"]
-    is_visible = visible_to(reach, package.c.location)
-    return package.c.status.in_(lying), package.c.recipient.is_(None), is_visible
-
-
 def disputed(connection: Connection, reach: Reach) -> list[Row]:
     """The barcodes of which an operator has to say whose they are, the oldest question first: what
     lies there, and who announced it."""
@@ -395,19 +331,6 @@ def dead(connection: Connection, reach: Reach) -> int:
     return connection.execute(select(func.count()).where(is_dead)).scalar_one()
 
 
-def notifications(
-    connection: Connection, reach: Reach, status: str, now_ms: int, number: int = 1
-) -> tuple[dict[str, int], list[Row]]:
-    """How many messages are in which state, those that are done with of a day; and the newest of
-    one state or of all."""
-    table = schema.notification
-    is_visible = visible_to(reach, table.c.location) & leasing.is_message()
-    counts = outbox.count_by_status(connection, now_ms, is_visible)
-    query = select(table).where(is_visible).order_by(table.c.created_ms.desc())
-    query = query.where(table.c.status == status) if status else query
-    return counts, _rows(connection, _page(query, number))
-
-
 def alarms(connection: Connection, reach: Reach, since_ms: int) -> list[Row]:
     """What the server wants looked at, the newest first, with where to look."""
     table = schema.audit
@@ -419,10 +342,15 @@ def alarms(connection: Connection, reach: Reach, since_ms: int) -> list[Row]:
         .order_by(table.c.at_ms.desc())
         .limit(20),
     )
+    place = schema.location
+    is_subject = place.c.id.in_({row["subject"] for row in rows})
+    named = connection.execute(select(place.c.id, place.c.name).where(is_subject))
+    called = {name: title for name, title in named if title}
     return [
         {
             **row,
             "action": row["action"].removeprefix("alarm:"),
+            "called": called.get(row["subject"], row["subject"]),
             "detail": kept.object_of(row["detail"]),
             "link": _link(row["action"], row["subject"]),
         }
@@ -449,24 +377,6 @@ def quarantined(connection: Connection, reach: Reach) -> int:
     query = select(func.count()).where(table.c.settled_ms.is_(None))
     query = query.where(visible_to(reach, table.c.location))
     return int(connection.execute(query).scalar_one())
-
-
-def quarantine(connection: Connection, reach: Reach, number: int = 1) -> list[Row]:
-    """The events that were not believed and that nobody has settled, the newest first."""
-    table = schema.quarantine
-    query = select(table).where(table.c.settled_ms.is_(None))
-    query = query.where(visible_to(reach, table.c.location))
-    return _rows(connection, _page(query.order_by(table.c.received_ms.desc()), number))
-
-
-def audit_log(connection: Connection, reach: Reach, text: str, number: int = 1) -> list[Row]:
-    """Who did what, the newest first; of one subject or person, if a text is given. Who looked at
-    people's data stands at a page of its own, for administrators."""
-    table = schema.audit
-    query = select(table).where(table.c.action != VIEWED, visible_to(reach, table.c.location))
-    if text:
-        query = query.where(or_(is_about(connection, text), is_by(connection, text)))
-    return _rows(connection, _page(query.order_by(table.c.at_ms.desc()), number))
 
 
 def areas(connection: Connection, reach: Reach) -> list[Row]:
@@ -496,33 +406,3 @@ def keys(connection: Connection, reach: Reach) -> list[Row]:
     require_everywhere(reach, OperatorRole.ADMIN)
     rows = _rows(connection, select(schema.api_key).order_by(schema.api_key.c.created_ms))
     return [{**row, "scopes": kept.names_of(row["scopes"])} for row in rows]
-
-
-STAFF_A_PAGE = 200
-
-
-def staff(connection: Connection, reach: Reach, after: str = "") -> dict[str, Any]:
-    """Couriers and technicians that the server lists: those behind a number, and of how many digits
-    numbers are."""
-    table, digits = schema.staff, digits_of(connection)
-    by_number = func.length(table.c.number), table.c.number
-    is_visible = areas_visible_to(reach, table.c.area)
-    query = select(table).where(table.c.removed_ms.is_(None), is_visible)
-    if after:
-        known = kept_number(after)
-        query = query.where(tuple_(*by_number) > tuple_(literal(len(known)), literal(known)))
-    found = _rows(connection, query.order_by(*by_number).limit(STAFF_A_PAGE + 1))
-    rows = [
-        {
-            **row,
-            "typed": typed_number(row["number"], digits),
-            "locations": kept.value_of(row["locations"]) or [],
-            "carriers": kept.names_of(row["carriers"]),
-            "has_short_pin": row["role"] == Role.TECHNICIAN
-            and row["pin_digits"] != SECRET_DIGITS_MAX,
-        }
-        for row in found[:STAFF_A_PAGE]
-    ]
-    has_more = len(found) > STAFF_A_PAGE
-    shown = {"rows": rows, "digits": digits, "areas": areas(connection, reach)}
-    return {**shown, "next": rows[-1]["number"] if has_more else ""}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from fastapi import Request, Response
 from fastapi.templating import Jinja2Templates
@@ -15,7 +15,9 @@ from central.auth import BY_NAME_ALONE, Role, Scope
 from central.context import central_of
 from central.errors import RequestError
 from central.notify.messages import languages
-from central.pages.said import said
+from central.pages.listing import AMONG
+from central.pages.naming import NO_NAMES
+from central.pages.said import MARK, said
 from central.pages.session import HOME
 from central.plain_texts import plain
 from central.schema import LIVE
@@ -67,6 +69,33 @@ def _words(name: str) -> str:
     return name.replace("_", " ").replace(".", " ").capitalize()
 
 
+_STATES: Final = {
+    "dead": "Given up",
+    "sent": "Sent",
+    "queued": "Waiting",
+    "leased": "Being sent",
+    "dropped": "Not needed any more",
+}
+_WAYS: Final = {"email": "E-mail", "sms": "SMS", "apprise": "Apprise", "operators": "Operators"}
+
+
+def _state(name: str) -> str:
+    """What the state of a message is called."""
+    return _STATES.get(name, _words(name))
+
+
+def _way(name: str) -> str:
+    """What a way to people is called."""
+    return _WAYS.get(name, name)
+
+
+def _again(request: Request, **changes: Any) -> str:
+    """The question of the address of the page that is shown, but for some of it, and without what
+    was said of a form before it."""
+    said_before = request.url.remove_query_params(["done", "problem", MARK])
+    return f"?{said_before.include_query_params(**changes).query}"
+
+
 def _plain(value: object) -> object:
     """What a template shows of a value: of a text, nothing that breaks its line or turns the page
     over, whoever wrote it. Markup is ours."""
@@ -76,9 +105,12 @@ def _plain(value: object) -> object:
 templates = Jinja2Templates(Path(__file__).parent / "templates")
 templates.env.finalize = _plain
 templates.env.filters |= {"moment": _moment, "day": _day, "words": _words, "part": part}
+templates.env.filters |= {"state": _state, "way": _way}
+templates.env.globals |= {"again": _again, "AMONG": AMONG}
 templates.env.globals |= {"HOME": HOME, "LIVE": LIVE, "REASONS": GIVEN_BY_STAFF, "SCOPES": Scope}
 templates.env.globals["SCOPES_BY_NAME_ALONE"] = BY_NAME_ALONE
 templates.env.globals |= {"REMOTE_SETTINGS": REMOTE_SETTINGS}
+templates.env.globals["names"] = NO_NAMES
 templates.env.globals |= {"ROLES": Role, "WAYS": Ways, "LANGUAGES": languages()}
 
 

@@ -14,7 +14,8 @@ from sqlalchemy import Connection
 
 from central.areas.visible import Reach
 from central.context import Central, central_of
-from central.pages import queries, reports
+from central.pages import naming, queries, reports
+from central.pages.listing import AMONG, SHOWN, WantedList, by, of_rows
 from central.pages.rendering import HEADERS, page
 from central.pages.routes import Area
 from central.pages.session import HOME, Viewing
@@ -28,13 +29,13 @@ Days = Annotated[int, Query(ge=1, le=366)]
 Day = Annotated[str, Query(max_length=20)]
 Carrier = Annotated[str, Query(max_length=40)]
 """A carrier's id, `*` for each by itself; none: everything together."""
-MOST = queries.SHOWN
 
 
 @router.get("/reports")
 async def reports_page(
     request: Request,
     operator: Viewing,
+    wanted: WantedList,
     days: Days = 7,
     since: Day = "",
     until: Day = "",
@@ -45,15 +46,19 @@ async def reports_page(
     database = central_of(request).database
     period = period_of(since, until, central_of(request).clock.now_ms(), days)
     reach = replace(operator.reach, within=area)
-    text, most = q.strip(), MOST + 1
+    text, most = q.strip(), AMONG + 1 if wanted.sort else wanted.number * SHOWN + 1
     if carrier:
         rows = await database.show(by_carrier.newest, reach, period, carrier, text, most)
     else:
         rows = await database.show(reports.newest, reach, period, text, most)
-    shown: dict[str, Any] = {"rows": rows[:MOST], "is_more": len(rows) > MOST}
+    columns = OF_CARRIERS if carrier else reports.COLUMNS
+    keys = by("day_ms", "location", *columns)
+    listed = replace(of_rows(rows[:AMONG], wanted, keys), is_cut=len(rows) > AMONG)
+    named = await database.show(naming.names, reach, listed.rows)
+    shown: dict[str, Any] = {"listed": listed, "names": named}
     shown |= {"area": area, "areas": await database.show(queries.areas, operator.reach)}
     shown |= {"days": days, "since": since, "until": until, "q": q, "carrier": carrier}
-    shown |= {"columns": OF_CARRIERS if carrier else reports.COLUMNS, "counted": OF_CARRIERS}
+    shown |= {"columns": columns, "counted": OF_CARRIERS}
     shown |= {"shares": () if carrier else reports.SHARES}
     totals = await database.show(by_carrier.totals, reach, period)
     shown |= await database.show(_charts, reach, period, text)

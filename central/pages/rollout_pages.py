@@ -15,6 +15,7 @@ from central.context import Central, central_of
 from central.errors import RequestError, wrong_field
 from central.pages import queries
 from central.pages.forms import Text, carry_out
+from central.pages.listing import WantedList, by, of_query, of_rows
 from central.pages.rendering import page
 from central.pages.said import saying
 from central.pages.session import (
@@ -40,6 +41,9 @@ ASKED_BEFORE: Final = {
     "end": "It is looked after no more. Who has not switched yet stays with what runs.",
 }
 """What is asked for a second time, and what it means."""
+BY_ROLLOUT: Final = by("release", "state", "created_ms")
+BY_MEMBER: Final = by("name", "standing", "version", "asked_ms", "last_sync_ms")
+BY_PLACE: Final = by("name", "version", "is_well", "last_sync_ms")
 Name = Annotated[str, Query(max_length=64)]
 Said = Annotated[str, Query(max_length=200)]
 Hours = Annotated[float, Query(ge=0, le=720)]
@@ -57,11 +61,12 @@ async def _look(request: Request, look: Any, *arguments: Any) -> Any:
 
 
 @router.get("/rollouts")
-async def rollouts(request: Request, operator: Viewing) -> Response:
+async def rollouts(request: Request, operator: Viewing, wanted: WantedList) -> Response:
     central = central_of(request)
     now_ms = central.clock.now_ms()
+    rows = await _look(request, reading.rollouts, operator.reach, now_ms, central.settings)
     shown = {
-        "rows": await _look(request, reading.rollouts, operator.reach, now_ms, central.settings),
+        "listed": of_rows(rows, wanted, BY_ROLLOUT),
         "releases": await _look(request, fleet.releases),
         "areas": await _look(request, queries.areas, reach_of(operator.session.grants, Role.ADMIN)),
         "plan": Plan(""),
@@ -160,18 +165,17 @@ async def _make(request: Request, operation: Any, back: str, done: str) -> Respo
 
 @router.get("/rollouts/{name}")
 async def rollout(
-    request: Request, name: str, operator: Viewing, standing: Name = "", after: Name = ""
+    request: Request, name: str, operator: Viewing, wanted: WantedList, standing: Name = ""
 ) -> Response:
     central = central_of(request)
     now_ms, settings = central.clock.now_ms(), central.settings
     row = await _look(request, reading.one, operator.reach, name, now_ms, settings)
-    rows = await _look(
-        request, reading.locations, operator.reach, name, now_ms, settings, standing, after
-    )
+    members = reading.members_wanted(operator.reach, name, now_ms, settings, standing)
+    listed = await _look(request, of_query, members, wanted, BY_MEMBER)
+    listed.rows[:] = map(reading.explained, listed.rows)
     shown = {
         "row": row,
-        "rows": rows[: reading.SHOWN],
-        "next": rows[reading.SHOWN - 1]["location"] if len(rows) > reading.SHOWN else "",
+        "listed": listed,
         "standing": standing,
         "standings": [each.value for each in Standing],
         "releases": await _look(request, fleet.releases),
@@ -287,18 +291,19 @@ async def let_go(request: Request, name: str, operator: ActingAsOperator) -> Res
 async def fleet_page(
     request: Request,
     operator: Viewing,
+    wanted: WantedList,
     version: Annotated[str | None, Query(max_length=64)] = None,
     health: Name = "",
-    after: Name = "",
     area: Name = "",
 ) -> Response:
     central = central_of(request)
     now_ms, reach = central.clock.now_ms(), replace(operator.reach, within=area)
-    rows = await _look(request, fleet.locations, reach, version, health, after)
+    places = fleet.wanted(reach, version, health)
+    listed = await _look(request, of_query, places, wanted, BY_PLACE)
+    listed.rows[:] = map(fleet.explained, listed.rows)
     shown = {
         "versions": await _look(request, fleet.versions, reach, now_ms, central.settings),
-        "rows": rows[: fleet.SHOWN],
-        "next": rows[fleet.SHOWN - 1]["id"] if len(rows) > fleet.SHOWN else "",
+        "listed": listed,
         "version": version,
         "health": health,
         "healths": list(fleet.HEALTH),

@@ -10,16 +10,26 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import FileResponse
 from sqlalchemy import Connection, select, update
 
-from central import schema, viewed
+from central import schema
 from central.areas.visible import reach_of, role_at
 from central.auth import Role
 from central.context import central_of
 from central.database import wake
 from central.errors import not_found
-from central.pages import bank_svg, doors, location_map, places, queries
+from central.pages import (
+    bank_svg,
+    doors,
+    lists,
+    location_history,
+    location_map,
+    naming,
+    places,
+    queries,
+)
+from central.pages.listing import PageNumber
 from central.pages.proving import write_down_views
 from central.pages.rendering import page
-from central.pages.session import HOME, Administering, AdministeringAll, Operator, Viewing
+from central.pages.session import HOME, Operator, Viewing
 from kiosk.model.clock import DAY_MS
 
 router = APIRouter(prefix=HOME, include_in_schema=False)
@@ -39,11 +49,6 @@ WATCHED_MS = 15_000
 """How long after a look at its page a location's kiosk comes more often."""
 
 
-def _paged(rows: list[dict[str, Any]], number: int) -> dict[str, Any]:
-    """A page of a list, as `pages_of_list` shows it."""
-    return {"rows": rows[: queries.SHOWN], "number": number, "has_more": len(rows) > queries.SHOWN}
-
-
 async def _look(request: Request, look: Any, *arguments: Any) -> Any:
     return await central_of(request).database.show(look, *arguments)
 
@@ -59,8 +64,6 @@ async def static(name: str) -> Response:
 
 
 Health = Annotated[str, Query(pattern=f"^({'|'.join(queries.HEALTH)}|)$")]
-PageNumber = Annotated[int, Query(ge=1, le=1000)]
-"""Of a list that is shown page by page; further back one searches."""
 Question = Annotated[str, Query(max_length=200)]
 
 
@@ -115,7 +118,7 @@ async def _places(request: Request, operator: Operator, asked: places.Asked) -> 
         "quarantined": await _look(request, queries.quarantined, reach),
         "disputed": await _look(request, queries.count_disputed, reach),
         "dead": await _look(request, queries.dead, reach),
-        "unjoined": await _look(request, queries.count_unjoined, reach),
+        "unjoined": await _look(request, lists.count_unjoined, reach),
     }
 
 
@@ -136,8 +139,10 @@ async def door(request: Request, name: str, label: str, operator: Viewing) -> Re
     now_ms = central.clock.now_ms()
     look = (queries.location, operator.reach, name, now_ms, central.settings)
     shown |= {"place": await _look(request, *look), "here": await _here(request, operator, name)}
-    is_part = request.headers.get("hx-request") == "true"
-    return page(request, "door.html" if is_part else "door_page.html", operator=operator, **shown)
+    is_part = request.headers.get("hx-request") == "true" and "hx-select" not in request.headers
+    shown["names"] = await _look(request, naming.names, operator.reach, shown["door"]["history"])
+    name = "door.html" if is_part else "door_page.html"
+    return page(request, name, operator=operator, is_part=is_part, **shown)
 
 
 @router.get("/locations/{name:path}")
@@ -145,6 +150,9 @@ async def location(request: Request, name: str, operator: Viewing) -> Response:
     shown = await _place(request, operator, name)
     mine = reach_of(operator.session.grants, Role.ADMIN)
     shown["areas"] = await _look(request, queries.areas, mine)
+    now_ms = shown["place"]["now_ms"]
+    look = (location_history.history, operator.reach, name, now_ms)
+    shown |= {"history": await _look(request, *look), "attribute_of": getattr}
     return page(request, "location.html", operator=operator, **shown)
 
 
@@ -154,7 +162,13 @@ async def _place(request: Request, operator: Operator, name: str) -> dict[str, A
     place = await _look(request, queries.location, operator.reach, name, now_ms, central.settings)
     place["now_ms"] = now_ms
     here = await _here(request, operator, name)
-    return {"place": place, "here": here, "bank": bank_svg.bank(place["layout"], place["slots"])}
+    said = [*place["events"], *place["commands"], *place["settings"]]
+    return {
+        "place": place,
+        "here": here,
+        "bank": bank_svg.bank(place["layout"], place["slots"]),
+        "names": await _look(request, naming.names, operator.reach, said),
+    }
 
 
 async def _here(request: Request, operator: Operator, location: str) -> Operator:
@@ -175,25 +189,11 @@ def _watch(connection: Connection, name: str, now_ms: int) -> None:
         wake(connection, name)
 
 
-@router.get("/packages")
-async def packages(
-    request: Request, operator: Viewing, q: Question = "", number: PageNumber = 1
-) -> Response:
-    shown = _paged(await _look(request, queries.search, operator.reach, q.strip(), number), number)
-    await write_down_views(request, operator.email, "list of packages", shown["rows"])
-    return page(request, "packages.html", operator=operator, q=q, **shown)
-
-
-@router.get("/unjoined")
-async def unjoined(request: Request, operator: Viewing, number: PageNumber = 1) -> Response:
-    found = await _look(request, queries.unjoined, operator.reach, number)
-    return page(request, "unjoined.html", operator=operator, **_paged(found, number))
-
-
 @router.get("/disputed")
 async def disputed(request: Request, operator: Viewing) -> Response:
     found = await _look(request, queries.disputed, operator.reach)
-    return page(request, "disputed.html", operator=operator, questions=found)
+    names = await _look(request, naming.names, operator.reach, found)
+    return page(request, "disputed.html", operator=operator, questions=found, names=names)
 
 
 @router.get("/packages/{name:path}")
@@ -202,54 +202,6 @@ async def package(request: Request, name: str, operator: Viewing) -> Response:
     found = await _look(request, queries.package, operator.reach, name, now_ms)
     await write_down_views(request, operator.email, "package", [found])
     here = await _here(request, operator, found["location"])
-    return page(request, "package.html", operator=operator, here=here, package=found)
-
-
-@router.get("/notifications")
-async def notifications(
-    request: Request, operator: Viewing, status: str = "", number: PageNumber = 1
-) -> Response:
-    now_ms = central_of(request).clock.now_ms()
-    counts, rows = await _look(
-        request, queries.notifications, operator.reach, status, now_ms, number
-    )
-    shown = {"counts": counts, "status": status, **_paged(rows, number)}
-    return page(request, "notifications.html", operator=operator, **shown)
-
-
-@router.get("/quarantine")
-async def quarantine(request: Request, operator: Viewing, number: PageNumber = 1) -> Response:
-    rows = await _look(request, queries.quarantine, operator.reach, number)
-    return page(request, "quarantine.html", operator=operator, **_paged(rows, number))
-
-
-@router.get("/staff")
-async def staff(
-    request: Request, operator: Viewing, after: Annotated[str, Query(max_length=12)] = ""
-) -> Response:
-    shown = await _look(request, queries.staff, operator.reach, after)
-    return page(request, "staff.html", operator=operator, **shown)
-
-
-@router.get("/keys")
-async def keys(request: Request, operator: AdministeringAll) -> Response:
-    rows = await _look(request, queries.keys, operator.reach)
-    return page(request, "keys.html", operator=operator, rows=rows)
-
-
-@router.get("/audit")
-async def audit(
-    request: Request, operator: Viewing, q: str = "", number: PageNumber = 1
-) -> Response:
-    rows = await _look(request, queries.audit_log, operator.reach, q.strip(), number)
-    return page(request, "audit.html", operator=operator, q=q, **_paged(rows, number))
-
-
-@router.get("/views")
-async def views(
-    request: Request, operator: Administering, q: Annotated[str, Query(max_length=254)] = ""
-) -> Response:
-    """Who looked at whose personal data."""
-    rows = await _look(request, viewed.views, operator.reach, q.strip())
-    once_min = central_of(request).settings.sign_in.views_once_s // 60
-    return page(request, "views.html", operator=operator, rows=rows, q=q, once_min=once_min)
+    said = [found, *found["events"], *found["commands"]]
+    names = await _look(request, naming.names, operator.reach, said)
+    return page(request, "package.html", operator=operator, here=here, package=found, names=names)

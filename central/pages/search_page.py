@@ -10,14 +10,14 @@ from sqlalchemy import Connection, func, or_, select
 from central import schema
 from central.areas.visible import Reach, areas_visible_to, visible_to
 from central.context import central_of
-from central.pages import queries
+from central.pages import lists, naming
 from central.pages.proving import write_down_views
 from central.pages.rendering import page
 from central.pages.session import HOME, Viewing
 from kiosk.model.person import kept_number
 
 router = APIRouter(prefix=HOME, include_in_schema=False)
-EACH = 20
+EACH = 10
 """How many of each kind are shown at most."""
 
 Row = dict[str, Any]
@@ -30,7 +30,9 @@ async def search(
     text = q.strip()
     found = await central_of(request).database.show(everything, operator.reach, text)
     await write_down_views(request, operator.email, "search", found["packages"])
-    shown: Row = {"operator": operator, "q": q, "each": EACH, **found}
+    show = central_of(request).database.show
+    names = await show(naming.names, operator.reach, found["packages"])
+    shown: Row = {"operator": operator, "q": q, "each": EACH, "names": names, **found}
     return page(request, "search.html", **shown)
 
 
@@ -44,7 +46,7 @@ def everything(connection: Connection, reach: Reach, text: str) -> dict[str, lis
         return {"locations": [], "packages": [], "staff": []}
     return {
         "locations": _locations(connection, reach, text),
-        "packages": queries.search(connection, reach, text)[: EACH + 1],
+        "packages": _packages(connection, reach, text),
         "staff": _staff(connection, reach, text),
     }
 
@@ -60,6 +62,11 @@ def _locations(connection: Connection, reach: Reach, text: str) -> list[Row]:
         .order_by(table.c.id)
         .limit(EACH + 1)
     )
+    return [dict(row) for row in connection.execute(query).mappings()]
+
+
+def _packages(connection: Connection, reach: Reach, text: str) -> list[Row]:
+    query = lists.found(connection, reach, text).limit(EACH + 1)
     return [dict(row) for row in connection.execute(query).mappings()]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Form, Query, Request, Response
 from sqlalchemy import Connection
@@ -15,6 +15,8 @@ from central.carriers.visible import Visible
 from central.context import Central, central_of
 from central.errors import RequestError
 from central.pages.forms import Text, carry_out
+from central.pages.listing import Listed, Wanted, WantedList, by, of_query, of_rows
+from central.pages.naming import Names, names
 from central.pages.rendering import page
 from central.pages.said import saying
 from central.pages.session import HOME, ActingAsAdminOfAll, AdministeringAll, Operator
@@ -25,31 +27,29 @@ from kiosk.model.carriers import OPERATOR
 from kiosk.model.urls import path
 
 router = APIRouter(prefix=HOME, include_in_schema=False)
-SHOWN = 100
+BY_RECEIVER: Final = by("url", "carrier_name", "disabled_ms")
+BY_DELIVERY: Final = by("kind", "status", "attempts", "created_ms")
 Url = Annotated[str, Form(max_length=URL_MAX)]
 Status = Annotated[str, Query(pattern="^(queued|sent|dead)?$")]
 
 
 @router.get("/webhooks")
-async def receivers(request: Request, operator: AdministeringAll) -> Response:
-    return await _receivers(request, operator)
+async def receivers(request: Request, operator: AdministeringAll, wanted: WantedList) -> Response:
+    return await _receivers(request, operator, wanted)
 
 
-async def _receivers(request: Request, operator: Operator, **more: Any) -> Response:
+async def _receivers(request: Request, operator: Operator, wanted: Wanted, **more: Any) -> Response:
     central = central_of(request)
     rows = await central.database.look(endpoints.rows)
     now_ms = central.clock.now_ms()
     shown = [{**endpoints.described(row, now_ms), "carrier": row.carrier} for row in rows]
-    known = [each["id"] for each in await central.database.look(carriers.rows)]
-    return page(
-        request,
-        "webhooks.html",
-        operator=operator,
-        rows=shown,
-        carriers=known,
-        events=SAID,
-        **more,
-    )
+    known = await central.database.look(carriers.rows)
+    names = Names(carriers={each["id"]: each["name"] for each in known})
+    for row in shown:
+        row["carrier_name"] = names.carrier(row["carrier"])
+    listed = of_rows(shown, wanted, BY_RECEIVER, lambda row: f"{row['url']} {row['carrier_name']}")
+    more |= {"listed": listed, "names": names, "carriers": known, "events": SAID}
+    return page(request, "webhooks.html", operator=operator, **more)
 
 
 @router.get("/webhooks/{name}")
@@ -57,28 +57,20 @@ async def receiver(
     request: Request,
     name: str,
     operator: AdministeringAll,
+    wanted: WantedList,
     status: Status = "",
-    cursor: Annotated[str, Query(max_length=80)] = "",
 ) -> Response:
-    before = deliveries.place_of(cursor)
-
-    def look(connection: Connection) -> tuple[Any, list[Any]]:
+    def look(connection: Connection) -> tuple[Any, Listed, Names]:
         row = endpoints.find(connection, name)
-        return row, deliveries.listed(connection, name, status, before, SHOWN + 1)
+        query = deliveries.wanted(name, status)
+        listed = of_query(connection, query, wanted, BY_DELIVERY)
+        return row, listed, names(connection, operator.reach, [dict(row._mapping)])
 
     central = central_of(request)
-    row, found = await central.database.look(look)
+    row, listed, known = await central.database.look(look)
     of = endpoints.described(row, central.clock.now_ms()) | {"carrier": row.carrier}
-    behind = deliveries.cursor_of(found[SHOWN - 1]) if len(found) > SHOWN else ""
-    return page(
-        request,
-        "webhook.html",
-        operator=operator,
-        receiver=of,
-        rows=found[:SHOWN],
-        status=status,
-        behind=behind,
-    )
+    more: dict[str, Any] = {"receiver": of, "listed": listed, "status": status, "names": known}
+    return page(request, "webhook.html", operator=operator, **more)
 
 
 @router.post("/webhooks")
@@ -119,7 +111,7 @@ async def _with_secret(
     except RequestError as error:
         return saying(request, f"{HOME}{back}", problem=error.message)
     request.app.state.wake()
-    return await _receivers(request, operator, made=made)
+    return await _receivers(request, operator, Wanted(), made=made)
 
 
 @router.post("/webhooks/{name}/state")

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, func, select
+from sqlalchemy import ColumnElement, Connection, Select, func, select
 
 from central import kept, schema
 from central.areas.visible import Reach, visible_to
@@ -48,9 +48,17 @@ def locations(
     health: str = "",
     after: str = "",
 ) -> list[Row]:
-    """Some locations in service, behind one id, with what runs there; of one version, or in one
-    state, where that is wanted. One more than `SHOWN` where there are more. Raises
+    """Some locations as `wanted` says them, one more than `SHOWN` where there are more. Raises
     `RequestError`."""
+    query = wanted(reach, version, health, after).limit(SHOWN + 1)
+    return [explained(dict(row)) for row in connection.execute(query).mappings()]
+
+
+def wanted(
+    reach: Reach, version: str | None = None, health: str = "", after: str = ""
+) -> Select[Any]:
+    """Some locations in service, behind one id, with what runs there; of one version, or in one
+    state, where that is wanted. Raises `RequestError`."""
     if health and health not in HEALTH:
         raise wrong_field("health", health, f"one of {', '.join(HEALTH)}, or nothing")
     columns = (
@@ -66,11 +74,10 @@ def locations(
         query = query.where(_PLACE.c.version == version)
     if health:
         query = query.where(HEALTH[health]())
-    rows = connection.execute(query.order_by(_PLACE.c.id).limit(SHOWN + 1)).mappings()
-    return [_explained(dict(row)) for row in rows]
+    return query.order_by(_PLACE.c.id)
 
 
-def _explained(row: Row) -> Row:
+def explained(row: Row) -> Row:
     """A location, with the reasons as its kiosk gave them."""
     said = kept.status_of(row.pop("status"))
     release = said.get("release") or {}

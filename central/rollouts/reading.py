@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from sqlalchemy import Connection, exists, select
+from sqlalchemy import Connection, Select, exists, select
 
 from central import kept, schema
 from central.areas.visible import Reach, visible_to
@@ -83,6 +83,14 @@ def locations(
 ) -> list[Row]:
     """Some locations of a rollout, behind one id, each with how far it is and what its kiosk says;
     only those that are as far as is wanted."""
+    query = members_wanted(reach, name, now_ms, settings, wanted, after).limit(SHOWN + 1)
+    return [explained(dict(row)) for row in connection.execute(query).mappings()]
+
+
+def members_wanted(
+    reach: Reach, name: str, now_ms: int, settings: Settings, wanted: str = "", after: str = ""
+) -> Select[Any]:
+    """The locations of a rollout behind one id, only those that are as far as is wanted."""
     silent_ms = silent_before_ms(settings, now_ms)
     columns = (
         *(_MEMBER.c.location, _MEMBER.c.ring, _MEMBER.c.asked_ms, _MEMBER.c.until_ms),
@@ -90,15 +98,14 @@ def locations(
         *(_PLACE.c.last_sync_ms, _PLACE.c.status, _COMMAND.c.answer),
         rollout_hold.c.why.label("held_why"),
     )
-    query = members(name, silent_ms, now_ms, *columns)
+    query: Select[Any] = members(name, silent_ms, now_ms, *columns)
     query = query.where(visible_to(reach, _MEMBER.c.location), _MEMBER.c.location > after)
     if wanted:
         query = query.where(standing(silent_ms, now_ms) == wanted)
-    rows = connection.execute(query.order_by(_MEMBER.c.location).limit(SHOWN + 1)).mappings()
-    return [_explained(dict(row)) for row in rows]
+    return query.order_by(_MEMBER.c.location)
 
 
-def _explained(row: Row) -> Row:
+def explained(row: Row) -> Row:
     """A location with the reason of how far it is, in its kiosk's own words."""
     said = kept.status_of(row.pop("status"))
     release = said.get("release") or {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
-from sqlalchemy import Connection, and_, func, or_, select, update
+from sqlalchemy import Connection, Select, and_, func, or_, select, update
 
 from central import schema
 from central.carriers.visible import Visible
@@ -132,6 +132,11 @@ def listed(
     count: int = LISTED_MAX,
 ) -> list[Any]:
     """The webhooks of a receiver, the newest first; those behind a place, if one is named."""
+    return list(connection.execute(wanted(endpoint, status, before).limit(count)))
+
+
+def wanted(endpoint: str, status: str = "", before: tuple[int, str] | None = None) -> Select[Any]:
+    """All of them, or those in one state."""
     query = select(_TABLE).where(_of(endpoint))
     if status == "dead":
         query = query.where(_TABLE.c.status == schema.fixed("dead"))
@@ -145,8 +150,7 @@ def listed(
             _TABLE.c.created_ms < at_ms, (_TABLE.c.created_ms == at_ms) & (_TABLE.c.id < id_)
         )
         query = query.where(_TABLE.c.created_ms <= at_ms, is_older)
-    order = (_TABLE.c.created_ms.desc(), _TABLE.c.id.desc())
-    return list(connection.execute(query.order_by(*order).limit(count)))
+    return query.order_by(_TABLE.c.created_ms.desc(), _TABLE.c.id.desc())
 
 
 def described(row: Any) -> dict[str, Any]:

@@ -197,7 +197,7 @@ class Table(Widget):
             BadgeCard(name, text, partial(self._scan, text)) for name, text in site.badges
         ]
         self._phones = PhoneRow(self._hold)
-        self._phones_heading = Heading("phone", "Phones", "the newest message first")
+        self._phones_heading = Heading("phone", "Phones", "newest message first")
         for part in self._parts():
             self.add_widget(part)
         self._names = {
@@ -220,9 +220,9 @@ class Table(Widget):
 
     def _count_phones(self) -> None:
         self._phones_heading.say(
-            f"{self._phones.count}, pull them sideways to see all"
+            f"{self._phones.count}, swipe sideways to see them all"
             if self._phones.is_pulled
-            else "the newest message first"
+            else "newest message first"
         )
 
     def on_touch_down(self, touch: MotionEvent) -> bool:
@@ -356,11 +356,11 @@ class Table(Widget):
         slot = door.slot
         size = next(face.size for face in self._site.drawing.doors if face.slot == slot)
         jam = (
-            ("Free lock", lambda: self._simulation.post(commands.Unjam(slot)))
+            ("Release lock", lambda: self._simulation.post(commands.Unjam(slot)))
             if door.is_jammed
             else ("Jam lock", lambda: self._simulation.post(commands.Jam(slot)))
         )
-        state = "jammed" if door.is_jammed else "shut"
+        state = "jammed" if door.is_jammed else "closed"
         self._bar.show(
             "trouble" if door.is_jammed else "door",
             f"Door {slot} ({size})\n{state}",
@@ -380,7 +380,9 @@ class Table(Widget):
 
     def _cable(self, port: str) -> Switch:
         name = Path(port).name if len(self._lines) > 1 else "Cable"
-        return Switch("cable", "cable-out", f"{name} is in", f"{name} is out", "Pull", "Plug in")
+        return Switch(
+            "cable", "cable-out", f"{name} plugged in", f"{name} unplugged", "Unplug", "Plug in"
+        )
 
     def _areas(self) -> Areas:
         return arrange(

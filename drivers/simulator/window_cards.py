@@ -70,7 +70,7 @@ class PhoneCard(look.Touchable):
             self._what.text = self.message.text
             self._what.color = look.INK
         else:
-            self._what.text = "Scanned, touch to scan again" if scanned else "Touch to scan it"
+            self._what.text = "Scanned, touch to scan again" if scanned else "Touch to scan"
             self._what.color = look.INK_SOFT if scanned else look.ACT
 
     def arrange(self) -> None:
@@ -112,7 +112,7 @@ class PhoneRow(ScrollView):
         self.add_widget(self._row)
         self._cards: dict[str, PhoneCard] = {}
         self._nothing = look.Words(
-            "No messages yet. As soon as a package is stored, its recipient gets one here.",
+            "No messages yet. When a package is stored, its recipient gets one here.",
             14,
             ink=look.INK_SOFT,
             wraps=True,
@@ -309,7 +309,7 @@ class BadgeCard(look.Touchable):
             Color(1, 1, 1, 1)
             self._picture = Rectangle(texture=qr_texture(text))
         self._name = look.Words(name, 14, bold=True)
-        self._what = look.Words("A badge, touch to scan it", 12, ink=look.INK_SOFT)
+        self._what = look.Words("Badge, touch to scan", 12, ink=look.INK_SOFT)
         for words in (self._name, self._what):
             self.add_widget(words)
 

@@ -40,8 +40,10 @@ class Switch:
 
 
 SWITCHES = {
-    "power": Switch("power", "power", "Power is on", "No power", "Cut", "Restore"),
-    "network": Switch("cloud", "cloud-off", "Network is up", "No network", "Cut", "Restore"),
+    "power": Switch("power", "power", "Power is on", "Power is off", "Turn off", "Turn on"),
+    "network": Switch(
+        "cloud", "cloud-off", "Network is on", "Network is off", "Turn off", "Turn on"
+    ),
 }
 """What the demo's window switches beside the cables; whoever reads the events does it."""
 

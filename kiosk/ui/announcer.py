@@ -6,7 +6,6 @@ typed or shown in its figure. Sounds are never the only sign of anything.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from typing import Any
 
@@ -51,9 +50,9 @@ class Announcer:
     def page_changed(self, page: Page[Any]) -> None:
         """A screen took a new view: what is new on it is said; a number that counts is not."""
         text = self._text(page)
-        if _without_numbers(text) == self._said:
+        if texts.spoken.without_numbers(text) == self._said:
             return
-        self._said = _without_numbers(text)
+        self._said = texts.spoken.without_numbers(text)
         if text:
             self._say(page, text)
         else:
@@ -96,7 +95,3 @@ class Announcer:
 
     def _sound(self, sound: tuple[float, float]) -> None:
         self._loudspeaker.play(tone(*sound, _QUIET if self._is_night() else _LOUD))
-
-
-def _without_numbers(text: str) -> str:
-    return re.sub(r"\d+", "", text)

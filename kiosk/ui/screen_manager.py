@@ -31,7 +31,7 @@ from kiosk.flows.views.customer import First
 from kiosk.flows.views.shared import View
 from kiosk.model.location import Location
 from kiosk.model.scanner_test import scanner_findings
-from kiosk.ui import texts
+from kiosk.ui import fonts, texts
 from kiosk.ui import theme as look
 from kiosk.ui.announcer import Announcer
 from kiosk.ui.focus import Focus
@@ -51,13 +51,6 @@ from kiosk.ui.widgets.keypad import CLEAR, ERASE
 
 log = logging.getLogger(__name__)
 
-_FONTS = {
-    "Kiosk": "atkinson-hyperlegible-regular.ttf",
-    "KioskBold": "atkinson-hyperlegible-bold.ttf",
-    "KioskArabic": "kiosk-arabic-regular.ttf",
-    "KioskArabicBold": "kiosk-arabic-bold.ttf",
-    "KioskIcons": "lucide-subset.ttf",
-}
 _LOST_TOUCH_S = 5.0
 """A finger of which nothing more was heard for so long has left the panel."""
 _FAULT_S = 10.0
@@ -74,9 +67,11 @@ def _load_look() -> None:
     global _is_loaded
     if _is_loaded:
         return
-    fonts = resources.files("assets") / "fonts"
-    for name, file_name in _FONTS.items():
-        path = _loaded.enter_context(resources.as_file(fonts / file_name))
+    files = {"KioskIcons": "lucide-subset.ttf"}
+    for typeface in fonts.typefaces():
+        files |= typeface.files
+    for name, file_name in files.items():
+        path = _loaded.enter_context(resources.as_file(fonts.FONTS / file_name))
         LabelBase.register(name, str(path))
     rules = resources.files("kiosk.ui.widgets") / "widgets.kv"
     Builder.load_string(rules.read_text(encoding="utf-8"), filename="widgets.kv")

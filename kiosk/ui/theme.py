@@ -13,7 +13,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
-from kiosk.ui.language import ENGLISH, Speech, has_rtl_letters
+from kiosk.ui.language import ENGLISH, Speech
 from kiosk.ui.panel import Panel
 
 Colour = tuple[float, float, float, float]
@@ -25,28 +25,6 @@ CAPITALS_MM = {"text": 4.8, "lead": 6.1, "title": 8.0, "large": 12.0, "huge": 20
 """The five steps of type, by the height of a capital."""
 LARGE_TEXT = 6.1 / 4.8
 """How much larger they are in the access mode: 6.1 mm is 0.7 degrees seen from 500 mm."""
-
-
-@dataclass(frozen=True, slots=True)
-class Typeface:
-    """The names of a font as it is registered, and the height of its lines."""
-
-    regular: str
-    bold: str
-    line_per_em: float
-    """The distance of two lines, as a part of the font size."""
-    closeness: float
-    """By how much lines stand closer than the font says; deep letters seldom meet high ones."""
-
-
-LATIN = Typeface("Kiosk", "KioskBold", line_per_em=1.24, closeness=1.0)
-ARABIC = Typeface("KioskArabic", "KioskArabicBold", line_per_em=1.34, closeness=0.95)
-"""The same letters, and those of Arabic, Persian and Urdu beside them."""
-
-
-def typeface_of(text: str) -> Typeface:
-    """The font that has the letters of a text: Kivy looks for a glyph in no other."""
-    return ARABIC if has_rtl_letters(text) else LATIN
 
 
 KEY_MM = 20.0

@@ -110,6 +110,7 @@ def _signed_in(server: Server, kiosk: Journal, admin: Browser) -> dict[str, str]
     names = {
         "/locations/": LOCATION.id,
         "/packages/": server.rows(schema.package)[0].id,
+        "/notifications/": server.rows(schema.notification)[0].id,
         "/rollouts/": rollout,
         "/webhooks/": server.rows(webhook_endpoint)[0].id,
     }

@@ -21,7 +21,7 @@ from central.auth import Role
 from central.database import alembic_config
 from central.errors import CannotServeError
 from central.operators import accounts
-from central.pages import queries
+from central.pages.search_page import everything
 from central.settings import Settings
 from central.sync import staff
 from central.sync.staff_list import page_of
@@ -170,7 +170,7 @@ def test_what_an_earlier_version_kept_is_sealed_by_the_next_start(plain: Server)
     assert found_in(plain.folder) == [], "the file, its free pages or its log hold it still"
     (person,) = [row for row in plain.rows(schema.recipient) if row.id == "r"]
     assert (person.name, person.email) == (PERSON["name"], PERSON["email"])
-    [found] = plain.central.database.read(queries.search, NETWORK, "quendolin")
+    [found] = plain.central.database.read(everything, NETWORK, "quendolin")["packages"]
     assert found["person"] == PERSON["name"]
     known = plain.central.database.read(accounts.find, OPERATOR.upper())
     assert (known.email, known.password_hash) == (OPERATOR, PIN_HASH)
@@ -244,7 +244,7 @@ def test_a_rotated_key_reads_what_the_stolen_one_does_not(lived: Server, tmp_pat
         build(Settings(data=thief))
     lived.start()
     assert [row.name for row in lived.rows(schema.recipient)] == [PERSON["name"]]
-    [found] = lived.central.database.read(queries.search, NETWORK, "quendolin")
+    [found] = lived.central.database.read(everything, NETWORK, "quendolin")["packages"]
     assert found["person"] == PERSON["name"]
     assert lived.central.database.read(page_of, "sample", 0).listed[0].name == COURIER
     [location] = lived.rows(schema.location)

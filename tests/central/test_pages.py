@@ -25,7 +25,9 @@ from central.pages import (
     area_actions,
     carrier_pages,
     directory_pages,
+    list_pages,
     location_actions,
+    message_page,
     own_account,
     passkey_pages,
     provider_sign_in,
@@ -64,6 +66,8 @@ def test_each_page_and_form_asks_for_its_role_and_no_other_client_gets_in(server
             *provider_sign_in.router.routes,
             *account_actions.router.routes,
             *routes.router.routes,
+            *list_pages.router.routes,
+            *message_page.router.routes,
             *search_page.router.routes,
             *site_file_pages.router.routes,
             *actions.router.routes,
@@ -185,7 +189,7 @@ def test_an_operator_sees_where_a_package_lies_and_who_did_what(
     assert f"/packages/{package}" in viewer.get("/packages?q=eva@example.org").text
     shown = viewer.get(f"/packages/{package}").text
     assert "Package stored" in shown
-    assert "by staff:11" in shown
+    assert "by number 11" in shown
     assert "eva@example.org" in shown
     assert "Recall" not in shown, "a viewer has nothing to press"
     place = viewer.get(f"/locations/{LOCATION.id}").text
@@ -265,17 +269,17 @@ def test_who_made_a_new_code_stands_on_the_page_and_the_recipient_is_notified_on
     kiosk.do(codes.reissue, package, "staff:07")
     sync(kiosk)
     viewer = Browser(server, VIEWER)
-    assert "staff:07" in viewer.get(f"/packages/{package}").text
+    assert "number 07" in viewer.get(f"/packages/{package}").text
     assert messages() == 1
     Browser(server, OPERATOR).post(f"/packages/{package}/reissue")
     assert messages() == 2
     obey(kiosk)
-    assert "by server" in viewer.get(f"/packages/{package}").text
+    assert "by the server" in viewer.get(f"/packages/{package}").text
     assert messages() == 2, "the server has sent its own code when it made it"
     # Written by an earlier version, which named the same person otherwise.
     kiosk.do(write_as_earlier, EventKind.CODE_REISSUED, {"by": "staff:08"})
     sync(kiosk)
-    assert "staff:08" in viewer.get(f"/locations/{LOCATION.id}").text
+    assert "number 08" in viewer.get(f"/locations/{LOCATION.id}").text
     [line] = viewer.get("/reports.csv?days=30").text.splitlines()[1:]
     assert line.split(",")[2:8] == ["1", "0", "0", "0", "0", "0"], "a new code is no deposit"
 

@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from central import schema
 from central.areas.visible import NETWORK
-from central.pages import queries
+from central.pages.search_page import everything
 from kiosk.store import packages
 from tests.support.central_server import Journal, Server, announce
 
@@ -64,7 +64,7 @@ def test_one_that_lies_there_is_joined_and_found_in_every_spelling(
     assert found.id == lying
 
     def search(text: str) -> list[str]:
-        rows = server.write(lambda connection: queries.search(connection, NETWORK, text))
+        rows = server.write(everything, NETWORK, text)["packages"]
         return [row["id"] for row in rows]
 
     for text in (SSCC, f"00{SSCC}", f"]C100{SSCC}", "3404 3416"):

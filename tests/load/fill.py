@@ -40,11 +40,13 @@ Table = tuple[str, str, Rows]
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """So many locations with so many packages a day each, for so many days; events are kept of some
-    of these days, for they are most of the bytes."""
+    """So many locations, with the hours and days of so many days. Packages, of which each location
+    has so many a day, are of some of these days, and events of fewer still: they are most of the
+    bytes, and no page reads them but along an index."""
 
     locations: int
     days: int
+    package_days: int
     event_days: int
     now_ms: int
     a_day: int = 30
@@ -52,7 +54,7 @@ class Past:
     @property
     def packages(self) -> int:
         """How many there were."""
-        return self.locations * self.a_day * self.days
+        return self.locations * self.a_day * self.package_days
 
     def place(self, number: int) -> str:
         """Where a package was."""
@@ -244,10 +246,12 @@ def _fill_postgresql(url: str, past: Past) -> None:
 @click.argument("url")
 @click.option("--locations", default=1000)
 @click.option("--days", default=30)
+@click.option("--package-days", default=366, help="Of so many of these days there are packages.")
 @click.option("--event-days", default=10, help="Of so many days events are kept.")
-def main(url: str, locations: int, days: int, event_days: int) -> None:
+def main(url: str, locations: int, days: int, package_days: int, event_days: int) -> None:
     """Fill the database at URL."""
-    fill(url, Past(locations, days, min(days, event_days), SystemClock().now_ms()))
+    package_days, event_days = min(days, package_days), min(days, event_days)
+    fill(url, Past(locations, days, package_days, event_days, SystemClock().now_ms()))
 
 
 if __name__ == "__main__":

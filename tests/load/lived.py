@@ -89,7 +89,7 @@ def lived(
             settings.write(KEPT)
         central = build(load(config))
         central.database.close()
-        fill(central.settings.url, Past(locations, days, event_days, SystemClock().now_ms()))
+        fill(central.settings.url, Past(locations, days, days, event_days, SystemClock().now_ms()))
         # Their journals begin again, as after an enrolment: the load writes its own.
         central = build(load(config))
         central.database.submit(_let_begin).result()

@@ -32,8 +32,11 @@ PAGES = (
     *("", "/unjoined", "/disputed", "/notifications", "/quarantine", "/staff", "/keys"),
     *("/audit", "/views", "/reports", "/reports?days=366", "/reports?days=366&q=L7"),
     *("?health=trouble&order=taken&number=2", "/places", "/search?q=L7", "/search?q=Eva"),
-    *("/packages", "/packages?q=Eva", "/notifications?status=dead"),
-    *("/locations/L7", "/locations/L7/live"),
+    *("/packages", "/packages?q=Eva", "/packages?status=MISSING", "/packages?sort=barcode"),
+    *("/notifications?status=dead", "/notifications?q=L7", "/audit?sort=subject"),
+    *("/locations/L7", "/locations/L7/live", "/locations/L7/doors/7", "/locations/L7/directory"),
+    *("/fleet", "/fleet?sort=-last_sync_ms", "/rollouts", "/areas", "/carriers", "/badges"),
+    *("/webhooks", "/accounts", "/account"),
 )
 LOOKS = 5
 
@@ -49,6 +52,7 @@ def measure(folder: Path) -> dict[str, float]:
         for page in (*PAGES, f"/packages/{package.id}", f"/packages?q={package.barcode}"):
             url = f"{server.url}{HOME}{page}"
             found[page or "overview"] = _middle_ms(browser.http, url)
+            click.echo(f"{found[page or 'overview']:8.1f} {page or 'overview'}", err=True)
         found["/metrics"] = _middle_ms(requests.Session(), f"{server.url}/metrics")
         _, took_s = timed(lambda: asyncio.run(figures.make(server.central)))
         found["the figures, beside the writer"] = round(took_s * 1000, 1)

@@ -65,6 +65,7 @@ ASKS_FOR = {
     "POST /packages/{name}/extend": OPERATOR,
     "POST /packages/{name}/reissue": OPERATOR,
     "GET /notifications": VIEWER,
+    "GET /notifications/{name}": VIEWER,
     "POST /notifications/{name}/resend": OPERATOR,
     "GET /staff": VIEWER,
     "POST /staff": ADMIN,

@@ -110,14 +110,14 @@ def test_a_courier_and_a_customer_with_nothing_but_a_keypad(blind: Blind) -> Non
     assert blind.spoken == ""
     blind.keys("5")  # any key begins the access mode, and does nothing else
     blind.hear(r"Here for a package\?")
-    blind.hear(r"Press Enter: Pick up")
+    blind.hear(r"Press Enter for Pick up")
     blind.keys("++")
     blind.hear("Courier")
     blind.keys("\n")
     blind.hear("Courier sign-in")
     blind.keys("114712C1")
-    blind.hear("5 digits typed")
-    blind.hear("6 digits typed")
+    blind.hear("5 digits entered")
+    blind.hear("6 digits entered")
     blind.keys("\n")
     blind.hear("Scan a package")
     blind.bank.tell(f"scan {BARCODE}")
@@ -126,7 +126,7 @@ def test_a_courier_and_a_customer_with_nothing_but_a_keypad(blind: Blind) -> Non
     blind.close(slot)
     blind.hear("Scan the next package")
     blind.keys("\n")
-    blind.hear("changed hands")
+    blind.hear("handed over")
     blind.keys("\n")
 
     code = blind.code()
@@ -139,7 +139,7 @@ def test_a_courier_and_a_customer_with_nothing_but_a_keypad(blind: Blind) -> Non
     blind.keys(f"{code[1:4]}C{code[3:]}")
     # A door that not everybody reaches is announced before it opens.
     blind.hear(rf"Door {slot} is high up")
-    blind.hear("Press Enter: Open door")
+    blind.hear("Press Enter for Open door")
     blind.keys("\n")
     assert blind.bank.wait_for("opened")["slot"] == slot
     said = blind.hear(rf"Door {slot} is open.*?\n.*?\n")

@@ -62,7 +62,7 @@ def test_the_first_screen_offers_the_other_languages_by_their_own_names(
     fake_user: FakeUser,
 ) -> None:
     page = fake_user.show(FIRST)
-    names = ["العربية", "Deutsch", "Español", "Français", "Polski"]
+    names = ["العربية", "Deutsch", "Español", "Français", "Polski", "Türkçe", "Українська"]
     assert list(language_buttons(page)) == names
     fake_user.tap(language_buttons(page)["Deutsch"].center)
     assert fake_user.events == [Preference(language="de")]

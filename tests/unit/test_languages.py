@@ -7,7 +7,7 @@ import io
 import re
 from dataclasses import replace
 from functools import cache
-from importlib import resources
+from itertools import product
 from pathlib import Path
 from string import ascii_letters
 
@@ -24,7 +24,7 @@ from kiosk.flows.views.customer import HoldExtended
 from kiosk.flows.views.shared import Answer
 from kiosk.model.events import EventKind
 from kiosk.model.location import ServiceReason
-from kiosk.ui import texts, theme
+from kiosk.ui import fonts, texts
 from kiosk.ui.directions import direction_of
 from kiosk.ui.icons import GLYPHS
 from kiosk.ui.language import (
@@ -111,7 +111,7 @@ def test_what_ends_or_asks_in_english_does_so_in_every_language(language: str) -
 @pytest.mark.parametrize(
     ("language", "counts"),
     [
-        ("en", {1: "1 package changed hands", 2: "2 packages changed hands"}),
+        ("en", {1: "1 package handed over", 2: "2 packages handed over"}),
         ("de", {1: "1 Paket übergeben", 7: "7 Pakete übergeben"}),
         ("fr", {0: "0 libre", 1: "1 libre", 2: "2 libres"}),
         ("pl", {1: "1 wolna", 2: "2 wolne", 4: "4 wolne", 5: "5 wolnych", 12: "12 wolnych"}),
@@ -119,7 +119,7 @@ def test_what_ends_or_asks_in_english_does_so_in_every_language(language: str) -
     ],
 )
 def test_numbers_take_their_forms(language: str, counts: dict[int, str]) -> None:
-    changed = ("{count} package changed hands", "{count} packages changed hands")
+    changed = ("{count} package handed over", "{count} packages handed over")
     for count, said in counts.items():
         asked = changed if "ha" in said or "ü" in said else FREE
         assert speech(language).say_count(count, *asked) == said
@@ -127,12 +127,14 @@ def test_numbers_take_their_forms(language: str, counts: dict[int, str]) -> None
 
 def test_arabic_has_six_forms() -> None:
     counts = (0, 1, 2, 3, 11, 100)
-    more = ("There is {count} more for you", "There are {count} more for you")
+    more = ("You have {count} more package", "You have {count} more packages")
     said = [speech("ar").say_count(count, *more) for count in counts]
     assert len(set(said)) == 6
     for same in ((3, 10, 103), (11, 99, 111)):
         bare = {re.sub(r"\d+", "#", speech("ar").say_count(count, *more)) for count in same}
         assert len(bare) == 1
+    assert "طردًا" in said[4], "eleven to ninety-nine take the accusative"
+    assert "طردًا" not in said[5]
 
 
 def test_times_are_the_sites_and_in_the_style_of_the_language() -> None:
@@ -141,7 +143,7 @@ def test_times_are_the_sites_and_in_the_style_of_the_language() -> None:
         language: texts.words_for(answer, LOCATION, speech(language)).title
         for language in languages()
     }
-    assert said["en"] == "This package was picked up: Fri 6 Nov, 22:20."
+    assert said["en"] == "This package was picked up on Fri 6 Nov, 22:20."
     assert "Fr., 6. Nov., 22:20" in said["de"]
     assert "ven. 6 nov." in said["fr"]
     assert "الجمعة، 6 نوفمبر، 22:20" in said["ar"]
@@ -151,9 +153,9 @@ def test_times_are_the_sites_and_in_the_style_of_the_language() -> None:
 def test_a_hold_is_said_by_its_last_day_not_by_its_midnight() -> None:
     midnight_ms = NOW_MS + 100 * 60_000  # 22:20 in Berlin and 100 minutes
     said = texts.words_for(HoldExtended(until_ms=midnight_ms), LOCATION).title
-    assert said == "It stays until Fri 6 Nov"
+    assert said == "Kept until Fri 6 Nov"
     unknown = texts.words_for(HoldExtended(until_ms=None), LOCATION).title
-    assert unknown == "It stays a day longer"
+    assert unknown == "Kept for one more day"
 
 
 def test_a_receipt_has_its_day_once_and_a_time_in_each_line() -> None:
@@ -165,7 +167,7 @@ def test_a_receipt_has_its_day_once_and_a_time_in_each_line() -> None:
     words = texts.words_for(view, LOCATION, speech("de"))
     assert words.body.split("\n") == [
         "22:20  Fach 3  eingelegt  AB1",
-        "Fach 9  zurückgenommen  AB2",
+        "Fach 9  mitgenommen  AB2",
     ]
     assert words.note is not None and words.note.text == "Beleg 17, Kim, Fr., 6. Nov."
 
@@ -248,21 +250,25 @@ def test_the_font_has_every_letter(language: str) -> None:
     said += [lengthened(m) for m in sentences() if isinstance(m, str) and language == PSEUDO]
     said.append(speech(language).own_name)
     said += [speech(language).day_and_time(NOW_MS + d * 86_400_000 * 15, "UTC") for d in range(24)]
-    for file in ("regular", "bold"):
-        name = "kiosk-arabic" if speech(language).is_rtl else "atkinson-hyperlegible"
-        path = resources.files("assets") / "fonts" / f"{name}-{file}.ttf"
+    drawn = {sentence: fonts.typeface_of(sentence) for sentence in said}
+    for typeface, bold in product(set(drawn.values()), (False, True)):
+        path = fonts.FONTS / typeface.files[typeface.bold if bold else typeface.regular]
         with path.open("rb") as opened:
             font = ImageFont.truetype(io.BytesIO(opened.read()), 40)
         missing = bytes(font.getmask("\uffff"))
         assert missing != bytes(font.getmask("A"))
-        letters = set("".join(map(joined, said))) - set(" \u00a0\u202f")
+        mine = [joined(sentence) for sentence in said if drawn[sentence] is typeface]
+        letters = set("".join(mine)) - set(" \u00a0\u202f")
         boxes = {c for c in letters if bytes(font.getmask(c)) == missing}
-        assert not boxes, f"{name}-{file} lacks {boxes}"
+        assert not boxes, f"{path.name} lacks {boxes}"
 
 
-def test_both_fonts_are_taken_by_the_letters_of_a_text() -> None:
-    assert theme.typeface_of("Door 7") is theme.LATIN
-    assert theme.typeface_of("الخزانة 7") is theme.ARABIC
+def test_a_font_is_taken_by_the_letters_of_a_text() -> None:
+    regular = {
+        text: fonts.typeface_of(text).regular for text in ("Door 7", "İade", "الخزانة 7", "№ 7")
+    }
+    assert list(regular.values()) == ["Kiosk", "Kiosk", "KioskArabic", "KioskCyrillic"]
+    assert fonts.typeface_of("Комірка 7 відчинена") is fonts.typeface_of("№ 7")
     assert set(ascii_letters).isdisjoint(GLYPHS.values())
 
 

@@ -15,19 +15,19 @@ CALM = Scene(has_code=True)
 @pytest.mark.parametrize(
     ("scene", "said"),
     [
-        (Scene(), "Bring a package"),
-        (CALM, "Type a code from a phone"),
-        (replace(CALM, has_fetched=True), "Bring a package"),
-        (replace(CALM, has_brought=True), "Type a code from a phone"),
-        (replace(CALM, has_fetched=True, has_brought=True), "make trouble"),
-        (replace(CALM, open_slots=["7"]), "Door 7 is open. Touch it to shut it"),
+        (Scene(), "Deliver a package"),
+        (CALM, "Enter a code from a phone"),
+        (replace(CALM, has_fetched=True), "Deliver a package"),
+        (replace(CALM, has_brought=True), "Enter a code from a phone"),
+        (replace(CALM, has_fetched=True, has_brought=True), "cause trouble"),
+        (replace(CALM, open_slots=["7"]), "Door 7 is open. Touch it to close it"),
         (replace(CALM, open_slots=["7", "8"]), "2 doors are open"),
         (replace(CALM, jammed_slots=["7"]), "lock of door 7 is jammed"),
         (replace(CALM, jammed_slots=["7"], open_slots=["7"]), "Door 7 is open"),
-        (replace(CALM, is_cabled=False), "The cable is out"),
-        (replace(CALM, is_networked=False), "The network is cut"),
+        (replace(CALM, is_cabled=False), "The cable is unplugged"),
+        (replace(CALM, is_networked=False), "The network is off"),
         (replace(CALM, is_networked=False, open_slots=["7"]), "Door 7 is open"),
-        (replace(CALM, is_powered=False, open_slots=["7"]), "The power is cut"),
+        (replace(CALM, is_powered=False, open_slots=["7"]), "The power is off"),
     ],
 )
 def test_the_hint_follows_what_is_going_on(scene: Scene, said: str) -> None:

@@ -19,7 +19,7 @@ from kiosk.model.events import EventKind
 from kiosk.ui import texts, theme
 from kiosk.ui.directions import Side, direction_of
 from kiosk.ui.icons import GLYPHS
-from kiosk.ui.language import ENGLISH
+from kiosk.ui.language import ENGLISH, languages, speech
 from kiosk.ui.texts import courier
 from kiosk.ui.theme import Colour, Tone
 from tests.gallery.locker import NOW_MS, sample_doors, sample_location
@@ -179,4 +179,16 @@ def test_a_receipt_to_take_along_has_the_newest_packages_and_counts_the_others()
     assert "Receipt 417, Kim" in text
     assert text.endswith("JD014600006281200059")
     shown = text.count("JD0146")
-    assert f"{60 - shown} before these" in text
+    assert f"{60 - shown} more before these" in text
+
+
+@pytest.mark.parametrize("language", languages())
+def test_seconds_that_run_down_are_no_new_sentence(language: str) -> None:
+    def said(wait_s: int) -> str:
+        ask = Ask(question=Question.NEED_MORE_TIME, wait_s=wait_s)
+        return texts.words_for(ask, LOCATION, speech(language)).body
+
+    # One and two may be words without a figure.
+    rest = {texts.spoken.without_numbers(said(seconds)) for seconds in range(3, 60)}
+    assert len(rest) == 1
+    assert len({said(1), said(3), said(20)}) == 3

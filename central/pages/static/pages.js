@@ -1,6 +1,6 @@
 "use strict";
-// Times in the reader's own zone, a question before what is dangerous, the map that zooms, and a key
-// for the search. Without this script the times stand there in UTC, and nothing asks.
+// Times in the reader's own zone, a question before what is dangerous, the map that zooms, a key for
+// the search, and pages that refresh themselves and disturb nobody who reads or types. Without this script the times stand there in UTC, and nothing asks.
 (() => {
   const ago = new Intl.RelativeTimeFormat("en", { numeric: "auto" });
   const exact = new Intl.DateTimeFormat("en-GB", {
@@ -137,6 +137,109 @@
       held = null;
     });
   };
+
+  // What refreshes itself: nothing is taken from under somebody who types, marks or is asked, and
+  // what was opened, scrolled to or focused is so again.
+  const boxes = ".long, .scrolled, .card";
+  const focusable = "a[href], button, summary, input, select, textarea, [tabindex]";
+  const isChanged = (field) => (field.type === "checkbox" || field.type === "radio"
+    ? field.checked !== field.defaultChecked
+    : field.matches("select")
+      ? field.selectedIndex
+        !== Math.max(0, [...field.options].findIndex((each) => each.defaultSelected))
+      : field.type !== "hidden" && field.value !== field.defaultValue);
+  const isInUse = (part) => {
+    const fields = [...part.querySelectorAll("input, select, textarea")];
+    const marked = getSelection();
+    return document.querySelector("dialog[open]")
+      || fields.some((each) => each === document.activeElement || isChanged(each))
+      || (!marked.isCollapsed && part.contains(marked.anchorNode));
+  };
+  const kept = new Map();
+  const shown = new Map();
+  const refreshed = (text) => {
+    for (const each of document.querySelectorAll("[data-refreshed]")) each.textContent = text;
+  };
+  let isPaused = false;
+  document.addEventListener("htmx:beforeRequest", (event) => {
+    if (isPaused && event.detail.elt.matches("[data-live]")) event.preventDefault();
+  });
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    const { elt, target: part, xhr } = event.detail;
+    if (!elt.matches("[data-live]")) return;
+    const { path } = event.detail.requestConfig;
+    if (xhr.responseURL && new URL(xhr.responseURL).pathname !== path.split("?")[0]) {
+      // Whoever has to sign in first is shown where.
+      event.detail.shouldSwap = false;
+      location.reload();
+      return;
+    }
+    if (xhr.status >= 400) return;
+    refreshed("This page refreshes itself.");
+    const isSame = shown.get(part.id) === xhr.responseText;
+    if (isSame || isInUse(part)) {
+      event.detail.shouldSwap = false;
+      return;
+    }
+    shown.set(part.id, xhr.responseText);
+    const all = [...part.querySelectorAll(focusable)];
+    kept.set(part.id, {
+      open: [...part.querySelectorAll("details")].map((each) => each.open),
+      scrolled: [...part.querySelectorAll(boxes)].map((each) => [each.scrollLeft, each.scrollTop]),
+      isFocused: part === document.activeElement,
+      focused: all.indexOf(document.activeElement),
+      where: document.activeElement?.getAttribute("href"),
+      page: [scrollX, scrollY],
+    });
+  });
+  document.addEventListener("htmx:afterSwap", (event) => {
+    const id = event.detail.target?.id;
+    const before = kept.get(id);
+    const part = id && document.getElementById(id);
+    if (!before || !part) return;
+    kept.delete(id);
+    part.querySelectorAll("details").forEach((each, n) => { each.open = before.open[n] ?? each.open; });
+    part.querySelectorAll(boxes).forEach((each, n) => {
+      [each.scrollLeft, each.scrollTop] = before.scrolled[n] || [0, 0];
+    });
+    const all = [...part.querySelectorAll(focusable)];
+    const same = before.where && all.find((each) => each.getAttribute("href") === before.where);
+    const focused = before.isFocused ? part : before.focused >= 0 && (same || all[before.focused]);
+    if (focused) focused.focus({ preventScroll: true });
+    scrollTo(...before.page);
+  });
+  for (const failure of ["htmx:sendError", "htmx:responseError", "htmx:timeout"]) {
+    document.addEventListener(failure, (event) => {
+      if (!event.detail.elt.matches("[data-live]")) return;
+      refreshed("The server does not answer: what is shown here may be old.");
+    });
+  }
+  document.addEventListener("click", (event) => {
+    const pause = event.target.closest?.("[data-pause]");
+    if (pause) {
+      isPaused = !isPaused;
+      pause.setAttribute("aria-pressed", isPaused);
+    }
+    if (event.target.closest?.("[data-close]")) {
+      const drawer = event.target.closest("#door");
+      const from = opened && document.getElementById(opened);
+      drawer.replaceWith(Object.assign(document.createElement("div"), { id: "door" }));
+      from?.focus();
+    }
+  });
+
+  // The drawer of a door: what was touched is shown, read out, and left again by Escape.
+  let opened = "";
+  document.addEventListener("htmx:afterSwap", (event) => {
+    const from = event.detail.requestConfig?.elt;
+    if (!from?.matches?.("a.door")) return;
+    opened = from.id;
+    document.getElementById("door")?.focus({ preventScroll: true });
+  });
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape" || document.querySelector("dialog[open]")) return;
+    document.querySelector("#door [data-close]")?.click();
+  });
 
   document.addEventListener("DOMContentLoaded", () => {
     document.querySelectorAll("[data-map]").forEach(prepare);

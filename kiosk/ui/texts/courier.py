@@ -104,7 +104,7 @@ def _silent(silent: SilentDoors, location: Location, speech: Speech) -> str:
 
 def stored_sentence(stored: StoredNote, speech: Speech) -> str:
     """Where the last package lies."""
-    return speech.say("Stored in door {slot}", slot=stored.slot)
+    return speech.say("Stored behind door {slot}", slot=stored.slot)
 
 
 def stored_in_brief(stored: StoredNote, speech: Speech) -> str:
@@ -118,37 +118,37 @@ def _enter_pin(view: EnterPin, location: Location, speech: Speech) -> Words:
         title = speech.say("Staff sign-in")
     body = speech.say("Enter your PIN")
     if view.after_badge:
-        body = speech.say("Your badge was read. Enter your PIN")
+        body = speech.say("Badge read. Now enter your PIN")
     if view.again:
-        title, body = speech.say("Your PIN once more"), speech.say("Before this is done")
+        title, body = speech.say("Enter your PIN again"), speech.say("To confirm this action")
     return Words(title, body, entry_note(view.refused, view.wait_s, location, speech))
 
 
 _DUE: Mapping[PackageStatus, str] = {
-    PackageStatus.EXPIRED: N_("Next: door {slot}, {barcode} – the time is over"),
-    PackageStatus.CANCELLED: N_("Next: door {slot}, {barcode} – to be sent back"),
+    PackageStatus.EXPIRED: N_("Next: door {slot}, {barcode} – not picked up in time"),
+    PackageStatus.CANCELLED: N_("Next: door {slot}, {barcode} – to be returned"),
 }
 
 
 def _collection(view: Collection, location: Location, speech: Speech) -> Words:
     note = None
     if view.problem is not None:
-        text = speech.say("That door did not open. Its package stays.")
+        text = speech.say("That door didn't open. Its package stays inside.")
         note = Note(text, Tone.FAILED, "triangle-alert")
     if not view.due:
-        return Words(speech.say("Nothing else to take back"), "", note, Tone.DONE, "check")
+        return Words(speech.say("Nothing else to collect"), "", note, Tone.DONE, "check")
     following = view.due[0]
     sentence = _DUE.get(following.status, N_("Next: door {slot}, {barcode}"))
     barcode = short_barcode(following.barcode)
     body = speech.say(sentence, slot=following.slot, barcode=barcode)
-    title = speech.say_count(len(view.due), "{count} to take back", "{count} to take back")
+    title = speech.say_count(len(view.due), "{count} to collect", "{count} to collect")
     return Words(title, body, note, Tone.ACT, "package-open")
 
 
 _MOVED: Mapping[str, str] = {
-    EventKind.PACKAGE_STORED: N_("put in"),
+    EventKind.PACKAGE_STORED: N_("stored"),
     EventKind.DEPOSIT_UNDONE: N_("taken out again"),
-    EventKind.PACKAGE_COLLECTED: N_("taken back"),
+    EventKind.PACKAGE_COLLECTED: N_("collected"),
     EventKind.PACKAGE_MISSING: N_("not found"),
 }
 
@@ -171,7 +171,7 @@ def _receipt(view: Receipt, location: Location, speech: Speech) -> Words:
     text = _receipt_number(view, location, speech)
     lines = [receipt_line(line, location, speech) for line in view.lines]
     title = speech.say_count(
-        len(view.lines), "{count} package changed hands", "{count} packages changed hands"
+        len(view.lines), "{count} package handed over", "{count} packages handed over"
     )
     return Words(title, "\n".join(lines), Note(text, Tone.CALM, "info"), Tone.DONE, "check")
 
@@ -191,8 +191,8 @@ def receipt_text(view: Receipt, bytes_max: int, location: Location, speech: Spee
 def _before_these(count: int, speech: Speech) -> str:
     return speech.say_count(
         count,
-        "{count} before these, all in the record",
-        "{count} before these, all in the record",
+        "{count} more before these, on record",
+        "{count} more before these, on record",
     )
 
 
@@ -208,15 +208,15 @@ def _receipt_number(view: Receipt, location: Location, speech: Speech) -> str:
 
 
 def _round(view: Round, location: Location, speech: Speech) -> Words:
-    left = speech.say_count(view.left, "{count} to look at.", "{count} to look at.")
-    title = speech.say("What is in door {slot}?", slot=view.slot)
+    left = speech.say_count(view.left, "{count} left to check.", "{count} left to check.")
+    title = speech.say("What is behind door {slot}?", slot=view.slot)
     return Words(title, f"{speech.say(DOUBTS[view.suspect])} {left}", None, Tone.ACT, "eye")
 
 
 def _scan_inside(view: ScanInside, location: Location, speech: Speech) -> Words:
     return Words(
-        speech.say("What lies in door {slot}?", slot=view.slot),
-        speech.say("Hold its barcode under the scanner, or take it out and keep it."),
+        speech.say("Which package is behind door {slot}?", slot=view.slot),
+        speech.say("Scan its barcode, or take it out and keep it with you."),
         failed(view.refused, location, speech),
         Tone.ACT,
         "scan-barcode",
@@ -226,11 +226,11 @@ def _scan_inside(view: ScanInside, location: Location, speech: Speech) -> Words:
 def _scan_package(view: ScanPackage, location: Location, speech: Speech) -> Words:
     note = failed(view.refused, location, speech)
     if view.typing:
-        return Words(speech.say("Type the barcode"), "", note)
+        return Words(speech.say("Enter the barcode"), "", note)
     title = speech.say("Scan a package")
     if view.stored_count:
         title = speech.say("Scan the next package")
-    body = speech.say("Hold its barcode under the scanner.")
+    body = speech.say("Hold the barcode under the scanner.")
     if view.silent is not None:
         body = f"{body}\n{_silent(view.silent, location, speech)}"
     return Words(title, body, note)
@@ -238,7 +238,7 @@ def _scan_package(view: ScanPackage, location: Location, speech: Speech) -> Word
 
 def _choose_size(view: ChooseSize, location: Location, speech: Speech) -> Words:
     body = speech.say("Package {barcode}, sizes in cm", barcode=short_barcode(view.barcode))
-    return Words(speech.say("How large is it?"), body)
+    return Words(speech.say("How big is the package?"), body)
 
 
 WORDS: Mapping[type[View], Callable[[Any, Location, Speech], Words]] = {

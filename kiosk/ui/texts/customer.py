@@ -36,38 +36,38 @@ def _first(view: First, location: Location, speech: Speech) -> Words:
         return Words(welcome, _nothing_taken_in(view.paused, location, speech))
     if view.is_battery_low:
         welcome = speech.say("Here for a package?")
-        return Words(welcome, speech.say("The power is out. Only pickups now."))
+        return Words(welcome, speech.say("The power is out. Pickups only for now."))
     note = None
     if view.open_doors:
         note = Note(_please_close(view.open_doors, speech), Tone.WAITING, "door-open")
     elif view.unreachable_boards:
-        text = speech.say("Some doors do not work now.")
+        text = speech.say("Some doors aren't working right now.")
         note = Note(text, Tone.FAILED, "triangle-alert")
     return Words(
-        speech.say("Here for a package?"), speech.say("Type your code, or scan its QR code."), note
+        speech.say("Here for a package?"), speech.say("Enter your code or scan your QR code."), note
     )
 
 
 def _closed(paused: Paused, location: Location, speech: Speech) -> Words:
     why = {
-        PauseReason.MAINTENANCE: speech.say("Somebody is working on it."),
-        PauseReason.SITE_CLOSED: speech.say("The place is closed."),
-        PauseReason.OUT_OF_ORDER: speech.say("It is out of order."),
+        PauseReason.MAINTENANCE: speech.say("We're working on it."),
+        PauseReason.SITE_CLOSED: speech.say("This location is closed."),
+        PauseReason.OUT_OF_ORDER: speech.say("It's out of order."),
     }[paused.reason]
     note = None
     if paused.until_ms is not None:
         until = speech.day_and_time(paused.until_ms, location.time_zone)
-        text = speech.say("It opens again: {time}", time=until)
+        text = speech.say("Open again from {time}", time=until)
         note = Note(text, Tone.WAITING, "clock")
-    return Words(speech.say("This locker is closed now"), why, note)
+    return Words(speech.say("This locker is closed"), why, note)
 
 
 def _nothing_taken_in(paused: Paused, location: Location, speech: Speech) -> str:
     """What stands under the welcome: who has a code still gets theirs out."""
     if paused.until_ms is None:
-        return speech.say("Only pickups now: nothing is taken in.")
+        return speech.say("Pickups only for now. No packages can be left here.")
     until = speech.day_and_time(paused.until_ms, location.time_zone)
-    return speech.say("Only pickups until {time}: nothing is taken in.", time=until)
+    return speech.say("Pickups only until {time}. No packages can be left here.", time=until)
 
 
 def _please_close(doors: tuple[str, ...], speech: Speech) -> str:
@@ -92,8 +92,8 @@ def _enter_code(view: EnterCode, location: Location, speech: Speech) -> Words:
 
 
 def _enter_phone_digits(view: EnterPhoneDigits, location: Location, speech: Speech) -> Words:
-    which = speech.say("Its last four digits")
-    kept = speech.say("They are compared, and not kept.")
+    which = speech.say("Enter the last four digits")
+    kept = speech.say("We only compare them. We don't store them.")
     return Words(
         speech.say("Your phone number"),
         f"{which}\n{kept}",
@@ -103,16 +103,16 @@ def _enter_phone_digits(view: EnterPhoneDigits, location: Location, speech: Spee
 
 def _enter_tracking(view: EnterTracking, location: Location, speech: Speech) -> Words:
     return Words(
-        speech.say("The package's number"),
-        speech.say("Scan it or type it: it stands in the sender's message."),
+        speech.say("Tracking number"),
+        speech.say("Scan it or enter it. It's in the message from the sender."),
     )
 
 
 def _code_asked(view: CodeAsked, location: Location, speech: Speech) -> Words:
-    title = speech.say("If this package is here, its code comes again")
-    body = speech.say("To the phone or e-mail that the sender knows.")
+    title = speech.say("If this package is here, we'll send its code again")
+    body = speech.say("To the phone number or e-mail address the sender has.")
     if not view.is_reached:
-        body = speech.say("As soon as the line is back. Until then:")
+        body = speech.say("As soon as we're back online. Until then:")
     return Words(
         title,
         f"{body}\n{call_us(location, speech)}",
@@ -134,7 +134,7 @@ def _opening(view: Opening, location: Location, speech: Speech) -> Words:
 def _more_packages(view: MorePackages, location: Location, speech: Speech) -> Words:
     count = len(view.slots)
     title = speech.say_count(
-        count, "There is {count} more for you", "There are {count} more for you"
+        count, "You have {count} more package", "You have {count} more packages"
     )
     body = speech.say_count(
         count, "Door {doors}", "Doors {doors}, one after another", doors=speech.series(view.slots)
@@ -149,21 +149,23 @@ def _hold_extended(view: HoldExtended, location: Location, speech: Speech) -> Wo
 
 def _stays_until(until_ms: int | None, location: Location, speech: Speech) -> str:
     if until_ms is None:
-        return speech.say("It stays a day longer")
+        return speech.say("Kept for one more day")
     # The hold ends with the midnight after its last day.
-    return speech.say("It stays until {day}", day=speech.day(until_ms - 1, location.time_zone))
+    return speech.say("Kept until {day}", day=speech.day(until_ms - 1, location.time_zone))
 
 
 def _lower_asked(view: LowerAsked, location: Location, speech: Speech) -> Words:
     stays = _stays_until(view.until_ms, location, speech)
     body = f"{stays}\n{speech.say('Your code stays the same.')}"
-    return Words(speech.say("A courier moves it lower"), body, None, Tone.DONE, "move-down")
+    return Words(
+        speech.say("We've asked a courier to move it lower"), body, None, Tone.DONE, "move-down"
+    )
 
 
 def _thanks(view: Thanks, location: Location, speech: Speech) -> Words:
-    body = speech.say("Door {slot} is shut. Have a good day.", slot=view.slot)
+    body = speech.say("Door {slot} is closed. Have a good day.", slot=view.slot)
     if Choice.OPEN_AGAIN in view.choices:
-        body = speech.say("Door {slot} is shut. Anything left inside?", slot=view.slot)
+        body = speech.say("Door {slot} is closed. Did you leave anything inside?", slot=view.slot)
     return Words(speech.say("Thank you!"), body, tone=Tone.DONE, icon="check")
 
 
@@ -174,7 +176,7 @@ def _answer(view: Answer, location: Location, speech: Speech) -> Words:
         title = refusal(view.refused, location, speech)
         return Words(title, help_line, note, Tone.FAILED, "circle-alert")
     body = f"{help_line}\n{location.name}, {location.address}"
-    return Words(speech.say("We are glad to help"), body, note, Tone.ACT, "phone")
+    return Words(speech.say("We're happy to help"), body, note, Tone.ACT, "phone")
 
 
 def _cannot_start(view: CannotStart, location: Location, speech: Speech) -> Words:
@@ -184,21 +186,21 @@ def _cannot_start(view: CannotStart, location: Location, speech: Speech) -> Word
 
 
 def _no_power(view: NoPower, location: Location, speech: Speech) -> Words:
-    body = speech.say("Please come again when it is back. What lies here is safe.")
+    body = speech.say("Please come back when it's on again. All packages are safe.")
     title = speech.say("The power is out")
     return Words(title, f"{body}\n\n{call_us(location, speech)}", None, Tone.WAITING, "clock")
 
 
 def language_words(speech: Speech) -> Words:
     """What stands over the languages."""
-    return Words(speech.say("Which language?"))
+    return Words(speech.say("Choose your language"))
 
 
 def fault_words(location: Location, reference: str, speech: Speech) -> Words:
     """What is said when a screen itself breaks."""
-    do = speech.say("Please use another machine, or ask for help.")
+    do = speech.say("Please use another locker or ask for help.")
     return Words(
-        speech.say("Sorry, this does not work now"),
+        speech.say("Sorry, this isn't working right now"),
         f"{do}\n{call_us(location, speech)}",
         reference_note(reference, speech),
         Tone.FAILED,

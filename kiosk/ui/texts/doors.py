@@ -25,7 +25,7 @@ _DO: Mapping[Purpose, str] = {
     Purpose.TAKE: N_("Take your package, then close the door."),
     Purpose.PUT_IN: N_("Put the package in, then close the door."),
     Purpose.LOOK: N_("Look inside, then close the door."),
-    Purpose.TRY: N_("Is it this door? Then push it until it clicks."),
+    Purpose.TRY: N_("If it's this door, push it until it clicks."),
 }
 
 
@@ -56,43 +56,43 @@ def _trouble(view: Trouble, location: Location, speech: Speech) -> Words:
 
 def _safe(view: Trouble, speech: Speech) -> str:
     if view.purpose is Purpose.TAKE:
-        return speech.say("Your package is safe and your code stays valid.")
+        return speech.say("Your package is safe and your code still works.")
     return speech.say("Nothing is lost.")
 
 
 def _jammed(view: Trouble, speech: Speech) -> tuple[str, str]:
-    do = speech.say("Press lightly against the door and try again.")
-    title = speech.say("Door {slot} did not open", slot=view.slot)
+    do = speech.say("Press lightly on the door and try again.")
+    title = speech.say("Door {slot} didn't open", slot=view.slot)
     return title, f"{_safe(view, speech)} {do}"
 
 
 def _unreachable(view: Trouble, speech: Speech) -> tuple[str, str]:
     do = speech.say("Please try again in a minute.")
-    title = speech.say("Door {slot} does not answer", slot=view.slot)
+    title = speech.say("We can't reach door {slot}", slot=view.slot)
     return title, f"{_safe(view, speech)} {do}"
 
 
 def _wrong_door(view: Trouble, speech: Speech) -> tuple[str, str]:
     return (
         speech.say("Please close door\u00a0{slot}", slot=view.wrong_slot),
-        speech.say("It opened instead of door {slot} and is not yours.", slot=view.slot),
+        speech.say("It opened instead of door {slot}. It isn't yours.", slot=view.slot),
     )
 
 
 def _do_not_open(view: Trouble, speech: Speech) -> tuple[str, str]:
-    why = speech.say("It is not safe to open it.")
-    title = speech.say("Door {slot} must stay shut", slot=view.slot)
+    why = speech.say("It isn't safe to open.")
+    title = speech.say("Door {slot} must stay closed", slot=view.slot)
     return title, f"{why} {_safe(view, speech)}"
 
 
 def _not_latched(view: Trouble, speech: Speech) -> tuple[str, str]:
-    title = speech.say("Door {slot} is not locked", slot=view.slot)
+    title = speech.say("Door {slot} isn't locked", slot=view.slot)
     return title, speech.say("Push it until it clicks.")
 
 
 def _cannot_record(view: Trouble, speech: Speech) -> tuple[str, str]:
-    why = speech.say("The machine cannot save what it does, so it opens nothing.")
-    return speech.say("No door can be opened now"), f"{why} {_safe(view, speech)}"
+    why = speech.say("This locker can't save anything, so it won't open any doors.")
+    return speech.say("No doors can be opened right now"), f"{why} {_safe(view, speech)}"
 
 
 _TROUBLES: Mapping[Problem, Callable[[Trouble, Speech], tuple[str, str]]] = {
@@ -103,55 +103,55 @@ _TROUBLES: Mapping[Problem, Callable[[Trouble, Speech], tuple[str, str]]] = {
     Problem.NOT_LATCHED: _not_latched,
     Problem.CANNOT_RECORD: _cannot_record,
 }
-_CANNOT_TELL = N_("This door cannot tell the machine itself.")
+_CANNOT_TELL = N_("This door can't tell us by itself.")
 _QUESTIONS: Mapping[Question, tuple[str, tuple[str, ...]]] = {
     Question.DID_YOU_TAKE_IT: (
         N_("Did you take your package?"),
-        (N_("Door {slot} is shut again."),),
+        (N_("Door {slot} is closed again."),),
     ),
     Question.IS_IT_EMPTY: (
         N_("Is door {slot} empty now?"),
         (N_("Please look before you answer."),),
     ),
     Question.DID_THE_DOOR_OPEN: (N_("Did door {slot} open?"), (_CANNOT_TELL,)),
-    Question.WAS_IT_THERE: (N_("Was your package there?"), (N_("Door {slot}"),)),
+    Question.WAS_IT_THERE: (N_("Was your package inside?"), (N_("Door {slot}"),)),
     Question.IS_IT_SHUT: (
-        N_("Is door {slot} shut?"),
+        N_("Is door {slot} closed?"),
         (_CANNOT_TELL, N_("Push it until it clicks.")),
     ),
     Question.NEED_MORE_TIME: (
         N_("Do you need more time?"),
-        (N_("Else this ends in {seconds}\u00a0s."),),
+        (),
     ),
-    Question.IS_IT_PUT_IN: (N_("Is the package inside?"), (N_("Door {slot} is shut."),)),
+    Question.IS_IT_PUT_IN: (N_("Is the package inside?"), (N_("Door {slot} is closed."),)),
     Question.SOMETHING_LEFT_INSIDE: (
         N_("Something is still inside"),
         (N_("Please open door {slot} again and look."),),
     ),
     Question.IS_IT_THIS_DOOR: (
-        N_("Is it door {slot} that opened?"),
-        (N_("Its board was away; cables may have been swapped."),),
+        N_("Was it door {slot} that opened?"),
+        (N_("Its lock board was disconnected. Cables may have been swapped."),),
     ),
     Question.OPEN_DOUBTFUL: (
-        N_("Something is not clear about door {slot}"),
-        (N_("It may be empty. Open it, and tell us what you find."),),
+        N_("We're not sure about door {slot}"),
+        (N_("It may be empty. Open it and tell us what you find."),),
     ),
     Question.OPEN_ALL: (
         N_("Open all doors?"),
-        (N_("Every package is open to everybody, and every door is in doubt afterwards."),),
+        (N_("Anyone can then take any package. Every door must be checked afterwards."),),
     ),
     Question.RESTART: (
-        N_("Restart the program?"),
-        (N_("It takes a few seconds. Nothing is lost."),),
+        N_("Restart the kiosk?"),
+        (N_("This takes a few seconds. Nothing is lost."),),
     ),
     Question.DOOR_IS_HIGH: (
         N_("Door {slot} is high up"),
-        (N_("If you do not reach it, a courier moves your package to a lower door."),),
+        (N_("If you can't reach it, we'll ask a courier to move your package lower."),),
     ),
-    Question.WHAT_IS_WRONG: (N_("What is wrong?"), ()),
+    Question.WHAT_IS_WRONG: (N_("What's wrong?"), ()),
     Question.NO_SLOT: (
-        N_("No door is free for it"),
-        (N_("Door {slot} may be empty: look inside, or take back what nobody fetched."),),
+        N_("No door is free for this package"),
+        (N_("Door {slot} may be empty. Look inside, or collect packages that nobody picked up."),),
     ),
 }
 """Each question, and what is said under it."""
@@ -160,11 +160,14 @@ _QUESTIONS: Mapping[Question, tuple[str, tuple[str, ...]]] = {
 def _ask(view: Ask, location: Location, speech: Speech) -> Words:
     title, sentences = _QUESTIONS[view.question]
     if view.question is Question.NO_SLOT and not view.slot:
-        sentences = (N_("Take back what nobody fetched, then it fits."),)
-    body = " ".join(
-        speech.say(sentence, slot=view.slot, seconds=view.wait_s) for sentence in sentences
-    )
-    icon = "clock" if view.question is Question.NEED_MORE_TIME else "circle-question-mark"
+        sentences = (N_("Collect packages that nobody picked up to make room."),)
+    body = " ".join(speech.say(sentence, slot=view.slot) for sentence in sentences)
+    icon = "circle-question-mark"
+    if view.question is Question.NEED_MORE_TIME:
+        icon = "clock"
+        body = speech.say_count(
+            view.wait_s, "This closes in {count} second.", "This closes in {count} seconds."
+        )
     return Words(speech.say(title, slot=view.slot), body, tone=Tone.ACT, icon=icon)
 
 

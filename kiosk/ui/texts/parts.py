@@ -42,8 +42,8 @@ CLEAR = N_("Clear")
 SIGN_IN = N_("Sign in")
 ENTER = N_("OK")
 ACCESS_ON = N_("Accessibility")
-ACCESS_OFF = N_("Usual view")
-TOUCH_TO_START = N_("Touch the screen to begin")
+ACCESS_OFF = N_("Standard view")
+TOUCH_TO_START = N_("Touch the screen to start")
 YOU_ARE_HERE = N_("You are here")
 CODE = N_("Code {code}")
 
@@ -62,7 +62,7 @@ def call_us(location: Location, speech: Speech) -> str:
     """Whom to call."""
     if location.help_phone:
         return speech.say("Help: {phone}", phone=location.help_phone)
-    return speech.say("Please call the number on the machine.")
+    return speech.say("Please call the number on the locker.")
 
 
 _SIDES: Mapping[tuple[Side, Level], str] = {
@@ -94,50 +94,50 @@ def direction_icon(direction: Direction) -> str:
 
 
 _REFUSALS: Mapping[Refusal, str] = {
-    Refusal.NOT_KNOWN: N_("Not known. Please check the digits."),
-    Refusal.ALREADY_PICKED_UP: N_("This package was picked up."),
-    Refusal.RECALLED: N_("This package was recalled by its sender."),
-    Refusal.HOLD_OVER: N_("The time to pick up this package is over."),
-    Refusal.COLLECTED: N_("This package went back with the courier."),
+    Refusal.NOT_KNOWN: N_("That code isn't right. Check the digits."),
+    Refusal.ALREADY_PICKED_UP: N_("This package has been picked up."),
+    Refusal.RECALLED: N_("The sender has recalled this package."),
+    Refusal.HOLD_OVER: N_("The time to pick up this package has ended."),
+    Refusal.COLLECTED: N_("A courier has taken this package back."),
     Refusal.WAIT: N_("Too many tries. Please wait."),
-    Refusal.WRONG_PHONE_DIGITS: N_("These digits do not match."),
-    Refusal.OTHER_LOCATION: N_("This belongs to another locker."),
-    Refusal.WRONG_PIN: N_("This PIN is not known."),
-    Refusal.NOT_ALLOWED: N_("This PIN may not do that here."),
-    Refusal.BADGE_NOT_KNOWN: N_("This badge is not known here."),
-    Refusal.BADGE_NOT_VALID_NOW: N_("This badge is not valid now."),
-    Refusal.BADGE_NOT_VALID_HERE: N_("This badge is not valid here."),
-    Refusal.BADGES_NOT_CHECKED: N_("Badges cannot be checked now. Use a PIN."),
-    Refusal.CANNOT_EXTEND: N_("This package cannot be kept longer."),
-    Refusal.LIES_ELSEWHERE: N_("This package belongs to another door."),
-    Refusal.NUMBER_TAKEN: N_("Somebody else has this number."),
-    Refusal.PINS_DIFFER: N_("The digits differ. Type them again."),
+    Refusal.WRONG_PHONE_DIGITS: N_("Those digits don't match."),
+    Refusal.OTHER_LOCATION: N_("This is for another locker."),
+    Refusal.WRONG_PIN: N_("That PIN isn't right."),
+    Refusal.NOT_ALLOWED: N_("You can't do that with this PIN."),
+    Refusal.BADGE_NOT_KNOWN: N_("We don't know this badge here."),
+    Refusal.BADGE_NOT_VALID_NOW: N_("This badge isn't valid now."),
+    Refusal.BADGE_NOT_VALID_HERE: N_("This badge isn't valid here."),
+    Refusal.BADGES_NOT_CHECKED: N_("Badges can't be checked right now. Use a PIN."),
+    Refusal.CANNOT_EXTEND: N_("This package can't be kept longer."),
+    Refusal.LIES_ELSEWHERE: N_("This package belongs behind another door."),
+    Refusal.NUMBER_TAKEN: N_("Someone else has this number."),
+    Refusal.PINS_DIFFER: N_("The digits don't match. Enter them again."),
     Refusal.NOT_A_PACKAGE_OF_OURS: N_("No package with this barcode is expected here."),
-    Refusal.NOT_YOURS: N_("This package is another carrier's."),
-    Refusal.UNREADABLE: N_("This could not be read. Scan it again, or type it."),
+    Refusal.NOT_YOURS: N_("This package belongs to another carrier."),
+    Refusal.UNREADABLE: N_("That couldn't be read. Scan it again or enter it."),
     Refusal.MISREAD: N_("The check digit is wrong. Scan it again."),
-    Refusal.ALREADY_HERE: N_("This package is here already."),
+    Refusal.ALREADY_HERE: N_("This package is already here."),
     Refusal.NO_SLOT: N_("No door of this size is free."),
-    Refusal.SHARE_USED: N_("Your carrier has no door of this size left here."),
-    Refusal.BATTERY_LOW: N_("The power is out: nothing is taken in now."),
+    Refusal.SHARE_USED: N_("Your carrier has no doors of this size left here."),
+    Refusal.BATTERY_LOW: N_("The power is out. No packages can be left here now."),
     Refusal.NOT_MOVED: N_("This package was not moved."),
-    Refusal.NOT_A_PHONE: N_("This is no phone number. Please check it."),
-    Refusal.NO_SUCH_RESIDENT: N_("No such flat or name."),
-    Refusal.TOO_MANY_RESIDENTS: N_("Too many. Type more."),
-    Refusal.TOO_MANY_GUESTS: N_("Nothing more can be left here now. Please try later."),
+    Refusal.NOT_A_PHONE: N_("That isn't a phone number. Please check it."),
+    Refusal.NO_SUCH_RESIDENT: N_("We can't find that flat or name."),
+    Refusal.TOO_MANY_RESIDENTS: N_("Too many matches. Enter more."),
+    Refusal.TOO_MANY_GUESTS: N_("No more packages can be left here now. Please try later."),
 }
 _REFUSALS_WITH_TIME: Mapping[Refusal, str] = {
-    Refusal.ALREADY_PICKED_UP: N_("This package was picked up: {when}."),
-    Refusal.HOLD_OVER: N_("The time to pick up this package is over: {when}."),
-    Refusal.COLLECTED: N_("This package went back with the courier: {when}."),
+    Refusal.ALREADY_PICKED_UP: N_("This package was picked up on {when}."),
+    Refusal.HOLD_OVER: N_("The time to pick up this package ended on {when}."),
+    Refusal.COLLECTED: N_("A courier took this package back on {when}."),
 }
 _REFUSALS_WITH_DETAIL: Mapping[Refusal, str] = {
-    Refusal.OTHER_LOCATION: N_("This belongs to another locker: {detail}."),
-    Refusal.LIES_ELSEWHERE: N_("This package belongs in door {detail}."),
+    Refusal.OTHER_LOCATION: N_("This is for another locker: {detail}."),
+    Refusal.LIES_ELSEWHERE: N_("This package belongs behind door {detail}."),
     Refusal.MISREAD: N_("{detail}: wrong check digit. Scan it again."),
-    Refusal.ALREADY_HERE: N_("This package is here already, in door {detail}."),
+    Refusal.ALREADY_HERE: N_("This package is already here, behind door {detail}."),
     Refusal.NO_SLOT: N_("No door of size {detail} is free."),
-    Refusal.NOT_MOVED: N_("The package in door {detail} was not moved."),
+    Refusal.NOT_MOVED: N_("The package behind door {detail} was not moved."),
 }
 
 
@@ -148,7 +148,7 @@ def refusal(refused: Refused, location: Location, speech: Speech) -> str:
         when = speech.day_and_time(refused.at_ms, location.time_zone)
         return speech.say(_REFUSALS_WITH_TIME[reason], when=when)
     if reason is Refusal.WAIT and refused.detail:
-        return speech.say("Too many tries. Please wait {seconds}\u00a0s.", seconds=refused.detail)
+        return _wait(int(refused.detail), speech)
     if refused.detail and reason in _REFUSALS_WITH_DETAIL:
         detail = short_barcode(refused.detail)
         return speech.say(_REFUSALS_WITH_DETAIL[reason], detail=detail)
@@ -165,16 +165,25 @@ LONG_WAIT_S = 120
 """A wait that is longer is said in minutes."""
 
 
+def _wait(wait_s: int, speech: Speech) -> str:
+    if wait_s > LONG_WAIT_S:
+        return speech.say_count(
+            -(-wait_s // 60),
+            "Too many tries. Please wait {count} minute.",
+            "Too many tries. Please wait {count} minutes.",
+        )
+    return speech.say_count(
+        wait_s,
+        "Too many tries. Please wait {count} second.",
+        "Too many tries. Please wait {count} seconds.",
+    )
+
+
 def entry_note(
     refused: Refused | None, wait_s: int, location: Location, speech: Speech
 ) -> Note | None:
-    if wait_s > LONG_WAIT_S:
-        minutes = -(-wait_s // 60)
-        text = speech.say("Too many tries. Please wait {minutes}\u00a0min.", minutes=minutes)
-        return Note(text, Tone.WAITING, "hourglass")
     if wait_s > 0:
-        text = speech.say("Too many tries. Please wait {seconds}\u00a0s.", seconds=wait_s)
-        return Note(text, Tone.WAITING, "hourglass")
+        return Note(_wait(wait_s, speech), Tone.WAITING, "hourglass")
     return failed(refused, location, speech)
 
 
@@ -186,20 +195,20 @@ def reference_note(reference: str, speech: Speech) -> Note | None:
 
 DOUBTS: Mapping[SuspectReason, str] = {
     SuspectReason.MAY_BE_EMPTY: N_("It may be empty."),
-    SuspectReason.MAY_HOLD_SOMETHING: N_("It may hold something."),
-    SuspectReason.MAY_HOLD_ANOTHERS: N_("It may hold someone else's package."),
-    SuspectReason.WIRING: N_("Another door opened in its place: check the wiring."),
+    SuspectReason.MAY_HOLD_SOMETHING: N_("Something may be inside."),
+    SuspectReason.MAY_HOLD_ANOTHERS: N_("Someone else's package may be inside."),
+    SuspectReason.WIRING: N_("Another door opened instead. Check the wiring."),
 }
 _REASONS: Mapping[str, str] = {
-    ServiceReason.DOOR_JAMS: N_("Door jams"),
+    ServiceReason.DOOR_JAMS: N_("Door sticks"),
     ServiceReason.LOCK_BROKEN: N_("Lock broken"),
     ServiceReason.SENSOR_BROKEN: N_("Sensor broken"),
     ServiceReason.DAMAGED_INSIDE: N_("Damaged inside"),
     ServiceReason.DIRTY: N_("Dirty"),
     ServiceReason.OTHER: N_("Other"),
     ServiceReason.DOES_NOT_LATCH: N_("Does not latch"),
-    ServiceReason.SEEN_OPEN: N_("Seen open, not sensed"),
-    ServiceReason.COURIER: N_("Fault reported by a courier"),
+    ServiceReason.SEEN_OPEN: N_("Open, but sensor missed it"),
+    ServiceReason.COURIER: N_("Reported by a courier"),
     "damaged": N_("Damaged"),
     "misrouted": N_("Wrong locker"),
     "refused": N_("Refused"),

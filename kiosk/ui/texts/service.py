@@ -55,7 +55,7 @@ _DAYS: Mapping[int, str] = {
     2: N_("Until tomorrow"),
     7: N_("For a week"),
     30: N_("For a month"),
-    0: N_("Not known"),
+    0: N_("Until further notice"),
 }
 
 
@@ -65,14 +65,14 @@ def days_word(days: int, speech: Speech) -> str:
 
 
 def _choose_until(view: ChooseUntil, location: Location, speech: Speech) -> Words:
-    return Words(speech.say("How long is door {slot} out of service?", slot=view.slot))
+    return Words(speech.say("How long will door {slot} be out of service?", slot=view.slot))
 
 
 def _rescue(view: Rescue, location: Location, speech: Speech) -> Words:
     title = speech.say("Door {slot}", slot=view.slot)
     if view.barcode:
         title = speech.row((title, view.barcode), " · ")
-    do = speech.say("Open it, take out what lies inside, and close it.")
+    do = speech.say("Open it, take out what's inside and close it.")
     left = speech.say("Doors left: {count}", count=view.left)
     note = None
     if view.problem is not None:
@@ -82,7 +82,7 @@ def _rescue(view: Rescue, location: Location, speech: Speech) -> Words:
 
 
 def _machine(view: Machine, location: Location, speech: Speech) -> Words:
-    return Words(speech.say("The machine"))
+    return Words(speech.say("System"))
 
 
 def _boards(view: Boards, location: Location, speech: Speech) -> Words:
@@ -92,17 +92,17 @@ def _boards(view: Boards, location: Location, speech: Speech) -> Words:
 def _history(view: History, location: Location, speech: Speech) -> Words:
     title = speech.say("Journal")
     if view.slot:
-        title = speech.say("Door {slot}: what happened", slot=view.slot)
+        title = speech.say("Door {slot}: history", slot=view.slot)
     if view.is_slowing:
         return Words(title, "", Note(speech.say("opens slowly"), Tone.WAITING, "timer"))
     return Words(title, "" if view.lines else speech.say("Nothing yet."))
 
 
 def _doors_tested(view: DoorsTested, location: Location, speech: Speech) -> Words:
-    title = speech.say("Doors that work: {count}", count=view.opened)
+    title = speech.say("Working doors: {count}", count=view.opened)
     left = ""
     if view.left:
-        left = speech.say("Not tried: {count}", count=view.left)
+        left = speech.say("Not tested: {count}", count=view.left)
     if not view.failed:
         return Words(title, left, tone=Tone.DONE, icon="circle-check")
     failed = speech.say("Did not open: {slots}", slots=speech.series(view.failed))
@@ -121,9 +121,9 @@ class DoorSign:
 
 SIGN_UNREACHABLE = DoorSign(N_("No answer"), "unplug", Tone.FAILED)
 SIGN_DO_NOT_OPEN = DoorSign(N_("Do not open"), "ban", Tone.FAILED)
-SIGN_NO_DEPOSITS = DoorSign(N_("Out of use"), "ban", Tone.FAILED)
+SIGN_NO_DEPOSITS = DoorSign(N_("Out of service"), "ban", Tone.FAILED)
 SIGN_OPEN = DoorSign(N_("Open"), "door-open", Tone.DONE)
-SIGN_SUSPECT = DoorSign(N_("In doubt"), "circle-question-mark", Tone.WAITING)
+SIGN_SUSPECT = DoorSign(N_("To be checked"), "circle-question-mark", Tone.WAITING)
 SIGN_OCCUPIED = DoorSign(N_("Package"), "package", Tone.CALM)
 SIGN_RESERVED = DoorSign(N_("Reserved"), "clock", Tone.CALM)
 SIGN_EMPTY = DoorSign(N_("Empty"), "", None)
@@ -157,15 +157,15 @@ def sign(row: DoorRow) -> DoorSign:
 
 
 _SUSPECT: Mapping[SuspectReason, str] = {
-    SuspectReason.MAY_BE_EMPTY: N_("May be empty: please look"),
-    SuspectReason.MAY_HOLD_SOMETHING: N_("May hold something: please look"),
-    SuspectReason.MAY_HOLD_ANOTHERS: N_("May hold another person's package"),
-    SuspectReason.WIRING: N_("Wiring: another door moved"),
+    SuspectReason.MAY_BE_EMPTY: N_("May be empty: please check"),
+    SuspectReason.MAY_HOLD_SOMETHING: N_("Something may be inside: please check"),
+    SuspectReason.MAY_HOLD_ANOTHERS: N_("Someone else's package may be inside"),
+    SuspectReason.WIRING: N_("Wiring: another door opened"),
 }
 _DOOR: Mapping[DoorState, str] = {
     DoorState.OPEN: N_("Open, size {size}"),
     DoorState.CLOSED: N_("Closed, size {size}"),
-    DoorState.UNKNOWN: N_("Not known, size {size}"),
+    DoorState.UNKNOWN: N_("Unknown, size {size}"),
 }
 _SERVICE: Mapping[Service, str] = {
     Service.IN_SERVICE: N_("In service"),
@@ -180,8 +180,8 @@ def door_details(
     """What a technician wants to know of a door, as name and value."""
     return (
         (speech.say("Door"), _door(row, speech)),
-        (speech.say("Inside"), _inside(row, speech)),
-        (speech.say("State"), _service(row, location, speech)),
+        (speech.say("Contents"), _inside(row, speech)),
+        (speech.say("Status"), _service(row, location, speech)),
         (speech.say("Board"), _board(row, speech)),
     )
 
@@ -204,7 +204,7 @@ def _inside(row: DoorRow, speech: Speech) -> str:
         case SlotStatus.SUSPECT if row.suspect is not None:
             return speech.say(_SUSPECT[row.suspect])
         case _:
-            return speech.say("Please look")
+            return speech.say("Please check")
 
 
 def _service(row: DoorRow, location: Location, speech: Speech) -> str:
@@ -223,7 +223,7 @@ def _service(row: DoorRow, location: Location, speech: Speech) -> str:
 def _board(row: DoorRow, speech: Speech) -> str:
     if row.reachable and row.awaits_look:
         return speech.say(
-            "{board}, channel {channel}: open and look", board=row.board, channel=row.channel
+            "{board}, channel {channel}: open and check", board=row.board, channel=row.channel
         )
     if row.reachable:
         return speech.say("{board}, channel {channel}", board=row.board, channel=row.channel)
@@ -232,17 +232,17 @@ def _board(row: DoorRow, speech: Speech) -> str:
 
 _OUTCOMES: Mapping[str, str] = {
     Outcome.OPENED: N_("Opened"),
-    Outcome.ALREADY_OPEN: N_("Was open already"),
+    Outcome.ALREADY_OPEN: N_("Was already open"),
     Outcome.JAMMED: N_("Did not open"),
     Outcome.WRONG_DOOR: N_("Another door opened"),
     Outcome.SENT: N_("Command sent"),
     Outcome.UNREACHABLE: N_("No answer"),
-    Problem.DO_NOT_OPEN: N_("Must stay shut"),
-    Problem.NOT_LATCHED: N_("Is not locked"),
-    Problem.CANNOT_RECORD: N_("Cannot be recorded"),
+    Problem.DO_NOT_OPEN: N_("Must stay closed"),
+    Problem.NOT_LATCHED: N_("Not locked"),
+    Problem.CANNOT_RECORD: N_("Can't be saved"),
     "COLLECTED": N_("Package taken out"),
     "CODE_REISSUED": N_("New code sent"),
-    "NOT_TO_BE_FETCHED": N_("Not to be fetched"),
+    "NOT_TO_BE_FETCHED": N_("Not ready for pickup"),
     "NOT_MOVED": N_("Package not moved"),
     "NO_SLOT": N_("No other door is free"),
     "LEFT_OPEN": N_("Door left open"),
@@ -255,7 +255,7 @@ def outcome_sentence(outcome: str, location: Location, speech: Speech) -> str:
     A slot's label says that the package was moved there.
     """
     if outcome in location.slot_by_label:
-        return speech.say("Now in door {slot}", slot=outcome)
+        return speech.say("Now behind door {slot}", slot=outcome)
     if outcome in _OUTCOMES:
         return speech.say(_OUTCOMES[outcome])
     return outcome.replace("_", " ").capitalize()
@@ -264,32 +264,32 @@ def outcome_sentence(outcome: str, location: Location, speech: Speech) -> str:
 _KINDS: Mapping[str, str] = {
     EventKind.KIOSK_STARTED: N_("Kiosk started"),
     EventKind.SLOT_CONFIGURED: N_("Door set up"),
-    EventKind.SLOT_SERVICE_CHANGED: N_("Service changed"),
-    EventKind.SLOT_REACHABILITY_CHANGED: N_("Answers or not"),
-    EventKind.SLOT_SUSPECT: N_("In doubt"),
-    EventKind.SLOT_CLEARED: N_("No longer in doubt"),
+    EventKind.SLOT_SERVICE_CHANGED: N_("Service status changed"),
+    EventKind.SLOT_REACHABILITY_CHANGED: N_("Connection changed"),
+    EventKind.SLOT_SUSPECT: N_("To be checked"),
+    EventKind.SLOT_CLEARED: N_("Checked"),
     EventKind.PACKAGE_ANNOUNCED: N_("Package announced"),
     EventKind.SLOT_RESERVED: N_("Reserved for a deposit"),
-    EventKind.RESERVATION_RELEASED: N_("Not put in"),
-    EventKind.DOOR_INTENDED: N_("To be opened"),
+    EventKind.RESERVATION_RELEASED: N_("No package stored"),
+    EventKind.DOOR_INTENDED: N_("Opening door"),
     EventKind.DOOR_OUTCOME: N_("Door"),
-    EventKind.PACKAGE_STORED: N_("Package put in"),
+    EventKind.PACKAGE_STORED: N_("Package stored"),
     EventKind.PACKAGE_RETRIEVED: N_("Package picked up"),
-    EventKind.PACKAGE_EXPIRED: N_("Time to pick up is over"),
+    EventKind.PACKAGE_EXPIRED: N_("Pickup time over"),
     EventKind.PACKAGE_MISSING: N_("Package missing"),
     EventKind.PACKAGE_COLLECTED: N_("Package taken out"),
     EventKind.PACKAGE_CANCELLED: N_("Package cancelled"),
     EventKind.PACKAGE_RETURNED: N_("Package left here"),
     EventKind.PACKAGE_MOVED: N_("Package moved"),
     EventKind.DEPOSIT_UNDONE: N_("Deposit undone"),
-    EventKind.COMPLAINT: N_("A problem was reported"),
-    EventKind.HOLD_EXTENDED: N_("Kept longer"),
-    EventKind.HOLD_PAUSED: N_("Time to pick up paused"),
+    EventKind.COMPLAINT: N_("Problem reported"),
+    EventKind.HOLD_EXTENDED: N_("Hold extended"),
+    EventKind.HOLD_PAUSED: N_("Pickup time paused"),
     EventKind.LOWER_ASKED: N_("To be moved lower"),
     EventKind.CODE_REISSUED: N_("New code"),
     EventKind.CODE_TOLD: N_("Code shown"),
-    EventKind.CODE_ASKED: N_("Code asked for"),
-    EventKind.RECIPIENT_ERASED: N_("Person forgotten"),
+    EventKind.CODE_ASKED: N_("Code requested"),
+    EventKind.RECIPIENT_ERASED: N_("Personal data deleted"),
     EventKind.VISIT_ENDED: N_("Visit ended"),
     EventKind.STAFF_LISTED: N_("Staff list"),
     EventKind.CLOCK_CHANGED: N_("Clock changed"),
@@ -298,22 +298,22 @@ _KINDS: Mapping[str, str] = {
     EventKind.CODE_REFUSED: N_("Wrong code"),
     EventKind.STAFF_SIGNED_IN: N_("Signed in"),
     EventKind.STAFF_REFUSED: N_("Wrong PIN"),
-    EventKind.GUESSING_NOTICED: N_("Somebody guesses"),
-    EventKind.DOOR_MOVED_UNASKED: N_("Door moved unasked"),
+    EventKind.GUESSING_NOTICED: N_("Codes are being guessed"),
+    EventKind.DOOR_MOVED_UNASKED: N_("Door moved unexpectedly"),
     EventKind.BOARD_CHANGED: N_("Lock board"),
-    EventKind.COMMAND_APPLIED: N_("Server's command"),
+    EventKind.COMMAND_APPLIED: N_("Server command"),
     EventKind.CONTACT_CHANGED: N_("Contact changed"),
     EventKind.OPENING_MISSED: N_("Not opened remotely"),
     EventKind.OPENING_ENDED: N_("Remote opening"),
     EventKind.HELP_ENDED: N_("Remote help"),
-    EventKind.RELEASE_REPORTED: N_("Other release"),
-    EventKind.VISIT_FAILED: N_("Cannot be recorded"),
+    EventKind.RELEASE_REPORTED: N_("Version changed"),
+    EventKind.VISIT_FAILED: N_("Can't be saved"),
 }
 
 
 _ACTORS: Mapping[str, str] = {
     "customer": N_("customer"),
-    "kiosk": N_("machine"),
+    "kiosk": N_("kiosk"),
     "server": N_("server"),
     "console": N_("command line"),
 }
@@ -378,8 +378,8 @@ def _computer(view: Machine, speech: Speech) -> str:
 def _server(view: Machine, zone: str, speech: Speech) -> str:
     server = view.vitals.server
     if server is None:
-        return speech.say("None: this locker stands alone")
-    state = speech.say("Reached") if server.is_reached else speech.say("Not reached")
+        return speech.say("None: this locker works on its own")
+    state = speech.say("Connected") if server.is_reached else speech.say("Not connected")
     last = "" if server.last_ms is None else speech.day_and_time(server.last_ms, zone)
     waiting = ""
     if server.waiting:
@@ -421,7 +421,7 @@ def _hex(frame: bytes) -> str:
 
 def _board_row(report: BoardReport, speech: Speech) -> str:
     state = speech.say("Answers") if report.reachable else speech.say("No answer")
-    timeouts = speech.say("time-outs: {count}", count=report.timeouts)
+    timeouts = speech.say("timeouts: {count}", count=report.timeouts)
     counts = (
         speech.say(
             "answers: {received} of {sent}",
@@ -429,7 +429,7 @@ def _board_row(report: BoardReport, speech: Speech) -> str:
             sent=report.frames_sent,
         ),
         timeouts,
-        speech.say("wrong sums: {count}", count=report.checksum_errors),
+        speech.say("checksum errors: {count}", count=report.checksum_errors),
         speech.say("reconnects: {count}", count=report.reconnects),
     )
     where = f"{report.family}, {report.port}, {report.address}"
@@ -453,7 +453,7 @@ def _member(row: StaffRow, location: Location, speech: Speech) -> tuple[str, str
     who = f"{row.number} {row.name}".strip()
     role, until = speech.say(_ROLES[row.role]), ""
     if not row.may_work:
-        until = speech.say("may not work now")
+        until = speech.say("not allowed now")
     elif row.until_ms is not None:
         until = speech.say("until {day}", day=speech.day(row.until_ms, location.time_zone))
     return who, speech.row((role, until), " · ")
@@ -464,27 +464,27 @@ def _staff_list(view: StaffList, location: Location, speech: Speech) -> Words:
 
 
 TEST_SOUND = N_("Sound")
-SOUND_SENTENCE = N_("This is the loudspeaker.")
+SOUND_SENTENCE = N_("This is a loudspeaker test.")
 
 
 FINDINGS: Mapping[ScannerFinding, str] = {
-    ScannerFinding.RIGHT: N_("The scanner is set right."),
-    ScannerFinding.LAYOUT: N_("Set the scanner to the keyboard of this computer (country)."),
-    ScannerFinding.CAPS_LOCK: N_("Switch caps lock off, in the scanner too."),
+    ScannerFinding.RIGHT: N_("The scanner is set up correctly."),
+    ScannerFinding.LAYOUT: N_("Set the scanner to this computer's keyboard layout (country)."),
+    ScannerFinding.CAPS_LOCK: N_("Turn caps lock off, on the scanner too."),
     ScannerFinding.NO_SUFFIX: N_("Set the scanner to end each code with Enter."),
     ScannerFinding.NO_SEPARATOR: N_("Set the scanner to send GS (FNC1) as Ctrl+]."),
-    ScannerFinding.PREFIX: N_("Switch off what the scanner puts before a code."),
+    ScannerFinding.PREFIX: N_("Turn off what the scanner adds before a code."),
 }
 
 
 def _parts_test(view: PartsTest, location: Location, speech: Speech) -> Words:
-    title = speech.say("Try parts")
+    title = speech.say("Test devices")
     if not view.scans:
-        return Words(title, speech.say("Scan something, and stroke over the field."))
+        return Words(title, speech.say("Scan something and slide a finger across the field."))
     if view.scans[0].findings:
         found = [speech.say(FINDINGS[each]) for each in view.scans[0].findings]
         return Words(title, "\n".join(found))
-    lines = [scan.text or speech.say("Not readable") for scan in view.scans]
+    lines = [scan.text or speech.say("Unreadable") for scan in view.scans]
     if not view.scans[0].seems_misread:
         return Words(title, "\n".join(lines))
     newest = Refused(Refusal.MISREAD, lines[0])

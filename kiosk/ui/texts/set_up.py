@@ -43,11 +43,11 @@ def _not_set_up(view: NotSetUp, location: Location, speech: Speech) -> Words:
 def _show_invitation(view: ShowInvitation, location: Location, speech: Speech) -> Words:
     note = None
     if view.is_refused:
-        text = speech.say("This is no code of a server. Scan it again.")
+        text = speech.say("That isn't a server's code. Try another one.")
         note = Note(text, Tone.FAILED, "circle-alert")
     return Words(
-        speech.say("Show the server's QR code"),
-        speech.say("It stands on this locker's page at the server. Hold it before the scanner."),
+        speech.say("Scan the server's QR code"),
+        speech.say("It's on this locker's page on the server. Hold it in front of the scanner."),
         note,
         Tone.ACT,
         "qr-code",
@@ -57,13 +57,13 @@ def _show_invitation(view: ShowInvitation, location: Location, speech: Speech) -
 _TYPED: Mapping[Typed, tuple[str, str, str]] = {
     Typed.ADDRESS: (
         N_("The server's address"),
-        N_("As it stands beside the QR code."),
-        N_("This is no address, like https://lockers.example.org."),
+        N_("It's next to the QR code."),
+        N_("That isn't an address like https://lockers.example.org."),
     ),
     Typed.TOKEN: (
         N_("The token"),
-        N_("Small and capital letters are different."),
-        N_("This is no token. Type all of it."),
+        N_("Capital and small letters matter."),
+        N_("That isn't a token. Enter all of it."),
     ),
 }
 """Of each part of the server's code: what is asked for, a hint, and what is wrong with another."""
@@ -76,25 +76,27 @@ def _type_invitation(view: TypeInvitation, location: Location, speech: Speech) -
 
 
 def _reaching(view: Reaching, location: Location, speech: Speech) -> Words:
-    return Words(speech.say("Asking {host} …", host=view.host), tone=Tone.CALM, icon="hourglass")
+    return Words(
+        speech.say("Connecting to {host} …", host=view.host), tone=Tone.CALM, icon="hourglass"
+    )
 
 
 _WHY: Mapping[Unreached, str] = {
-    Unreached.NO_ADDRESS: N_("This is no address of a server."),
-    Unreached.NAME_UNKNOWN: N_("Nobody knows this name. Is it written right, is the network up?"),
-    Unreached.NO_ANSWER: N_("Nobody answers there. Is the network up?"),
-    Unreached.NOBODY_LISTENS: N_("No server runs there. Is the address right?"),
-    Unreached.NO_NETWORK: N_("This machine has no network. Check the cable or the antenna."),
-    Unreached.CERTIFICATE: N_("Its certificate is not good. Is this machine's date right?"),
-    Unreached.NO_TLS: N_("It speaks no HTTPS there. Is the address right?"),
-    Unreached.PLAIN_HTTP: N_("Others could read along. Use an address that begins with https."),
-    Unreached.NO_SERVER: N_("Somebody answers there who is no server of lockers."),
-    Unreached.OTHER_SERVER: N_("This is another server than the code names."),
-    Unreached.TOKEN: N_("The code was used, or is too old. Have a new one made at the server."),
-    Unreached.OTHER_LOCATION: N_("The code is of another locker."),
-    Unreached.NO_SITE_FILE: N_("The server has no site file for this locker yet."),
-    Unreached.SITE_FILE: N_("The site file has mistakes. Correct it at the server."),
-    Unreached.CANNOT_KEEP: N_("This machine cannot save it. Is its disk full?"),
+    Unreached.NO_ADDRESS: N_("That isn't a server's address."),
+    Unreached.NAME_UNKNOWN: N_("This name doesn't exist. Is it spelled right? Is the network up?"),
+    Unreached.NO_ANSWER: N_("There is no answer. Is the network up?"),
+    Unreached.NOBODY_LISTENS: N_("No server is running there. Is the address right?"),
+    Unreached.NO_NETWORK: N_("This kiosk has no network. Check the cable or antenna."),
+    Unreached.CERTIFICATE: N_("The server's certificate isn't valid. Is this kiosk's date right?"),
+    Unreached.NO_TLS: N_("There is no HTTPS there. Is the address right?"),
+    Unreached.PLAIN_HTTP: N_("Others could read the data. Use an address that starts with https."),
+    Unreached.NO_SERVER: N_("Something answers there, but it isn't a locker server."),
+    Unreached.OTHER_SERVER: N_("This isn't the server named in the code."),
+    Unreached.TOKEN: N_("The code has been used or is too old. Create a new one on the server."),
+    Unreached.OTHER_LOCATION: N_("This code is for another locker."),
+    Unreached.NO_SITE_FILE: N_("The server doesn't have a site file for this locker yet."),
+    Unreached.SITE_FILE: N_("The site file has errors. Correct it on the server."),
+    Unreached.CANNOT_KEEP: N_("This kiosk can't save it. Is its disk full?"),
     Unreached.OTHER: N_("Something went wrong."),
 }
 _REACHED_ALL_THE_SAME = frozenset(
@@ -112,9 +114,9 @@ _DETAILED = frozenset({Unreached.SITE_FILE, Unreached.CANNOT_KEEP, Unreached.OTH
 
 
 def _not_reached(view: NotReached, location: Location, speech: Speech) -> Words:
-    title = speech.say("The server is not reached")
+    title = speech.say("We can't reach the server")
     if view.why in _REACHED_ALL_THE_SAME:
-        title = speech.say("The set-up cannot go on")
+        title = speech.say("Set-up can't continue")
     body = speech.say(_WHY[view.why])
     if view.host:
         body = f"{view.host}\n{body}"
@@ -127,7 +129,7 @@ def _not_reached(view: NotReached, location: Location, speech: Speech) -> Words:
 def _site_found(view: SiteFound, location: Location, speech: Speech) -> Words:
     doors = speech.say("Doors: {count}", count=view.doors)
     where = "\n".join(part for part in (view.address, doors) if part)
-    reached = speech.say("{host} is reached", host=view.host)
+    reached = speech.say("Connected to {host}", host=view.host)
     return Words(
         speech.say("Is this locker {name}?", name=view.name),
         where,
@@ -143,8 +145,8 @@ def _boards_found(view: BoardsFound, location: Location, speech: Speech) -> Word
         "Lock boards that answer: {count} of {all}", count=count, all=len(view.boards)
     )
     if count == len(view.boards):
-        return Words(title, "", Note(speech.say("All answer."), Tone.DONE, "circle-check"))
-    text = speech.say("Check power, cable and address of the others.")
+        return Words(title, "", Note(speech.say("All of them answer."), Tone.DONE, "circle-check"))
+    text = speech.say("Check the power, cable and address of the others.")
     return Words(title, "", Note(text, Tone.WAITING, "unplug"))
 
 
@@ -160,7 +162,7 @@ def board_details(view: BoardsFound, speech: Speech = ENGLISH) -> tuple[tuple[st
 def _bank_drawn(view: BankDrawn, location: Location, speech: Speech) -> Words:
     return Words(
         speech.say("This is your locker"),
-        speech.say("Now each door opens once. Close it, and the next one opens."),
+        speech.say("Now each door opens once. Close it and the next one opens."),
         Note(speech.say("Doors: {count}", count=view.doors), Tone.CALM, "info"),
     )
 
@@ -172,29 +174,32 @@ def _door_failed(view: DoorFailed, location: Location, speech: Speech) -> Words:
             title = speech.say(
                 "Door {other} opened, not door {slot}", other=view.wrong_slot, slot=view.slot
             )
-            do = speech.say("Exchange their cables, then try again.")
+            do = speech.say("Swap their cables, then try again.")
         case Problem.WRONG_DOOR:
             title = speech.say("Another door opened, not door {slot}", slot=view.slot)
-            do = speech.say("Exchange their cables, then try again.")
+            do = speech.say("Swap their cables, then try again.")
         case Problem.UNREACHABLE:
-            title = speech.say("Door {slot} does not answer", slot=view.slot)
-            do = speech.say("Check power and cable of its board.")
+            title = speech.say("We can't reach door {slot}", slot=view.slot)
+            do = speech.say("Check the power and cable of its board.")
         case _:
-            title = speech.say("Door {slot} did not open", slot=view.slot)
+            title = speech.say("Door {slot} didn't open", slot=view.slot)
             do = speech.say("Check the lock, its plug and its sensor.")
     return Words(title, f"{wire} {do}", tone=Tone.FAILED, icon="triangle-alert")
 
 
 _PINS: Mapping[PinStep, tuple[str, str]] = {
     PinStep.NUMBER: (
-        N_("The first technician's number"),
-        N_("Two to twelve digits, as many for everybody here."),
+        N_("First technician's number"),
+        N_("Two to twelve digits, the same length for everyone here."),
     ),
     PinStep.SECRET: (
-        N_("Six secret digits"),
-        N_("They follow the number {number} in the PIN."),
+        N_("Choose six secret digits"),
+        N_("In the PIN they come after the number {number}."),
     ),
-    PinStep.AGAIN: (N_("The same six digits again"), N_("So that no mistake locks you out.")),
+    PinStep.AGAIN: (
+        N_("Enter the same six digits again"),
+        N_("So a typing mistake can't lock you out."),
+    ),
 }
 
 
@@ -209,13 +214,13 @@ def _new_pin(view: NewPin, location: Location, speech: Speech) -> Words:
 
 def _set_up_done(view: SetUpDone, location: Location, speech: Speech) -> Words:
     works = view.doors - len(view.out_of_service)
-    lines = [speech.say("Doors that work: {count}", count=works)]
+    lines = [speech.say("Working doors: {count}", count=works)]
     if not view.is_enrolled:
         lines.append(speech.say("Keep a copy of the file location.key in a safe place."))
     note = None
     if view.out_of_service:
         slots = speech.series(view.out_of_service)
-        note = Note(speech.say("Out of use: {slots}", slots=slots), Tone.WAITING, "ban")
+        note = Note(speech.say("Out of service: {slots}", slots=slots), Tone.WAITING, "ban")
     return Words(
         speech.say("This locker is ready"), "\n".join(lines), note, Tone.DONE, "circle-check"
     )

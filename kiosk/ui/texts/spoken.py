@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from kiosk.flows.views.courier import ChooseSize, Collection, Receipt, ScanPackage
@@ -43,19 +44,25 @@ def _ended(part: str) -> str:
 
 def enter_for(label: str, speech: Speech) -> str:
     """The prompt for the main choice."""
-    return speech.say("Press Enter: {choice}", choice=label)
+    return speech.say("Press Enter for {choice}", choice=label)
 
 
 def more_choices(speech: Speech) -> str:
     """The prompt where there are other choices."""
-    return speech.say("Press plus for other choices")
+    return speech.say("Press Plus for more options")
 
 
 def type_digits(speech: Speech) -> str:
     """The prompt where digits are typed."""
-    return speech.say("Type the digits on the keypad")
+    return speech.say("Enter the digits on the keypad")
 
 
 def typed(count: int, speech: Speech) -> str:
     """How much is typed; never what."""
-    return speech.say_count(count, "{count} digit typed", "{count} digits typed")
+    return speech.say_count(count, "{count} digit entered", "{count} digits entered")
+
+
+def without_numbers(text: str) -> str:
+    """A text without its numbers and the words after them, whose form goes with the number: what
+    differs in nothing else only counts, and is not said again."""
+    return re.sub(r"\d+\W*[^\s.]*", "", text)

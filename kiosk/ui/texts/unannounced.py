@@ -33,7 +33,7 @@ from kiosk.ui.texts.parts import (
 )
 from kiosk.ui.theme import Tone
 
-ONE_LINE = N_("It is kept for this package only.")
+ONE_LINE = N_("We keep it only for this package.")
 """What is said of a number or a name where it is asked for; more of it says the notice."""
 RESIDENT_LENGTH_MAX = 14
 """How many characters of flat and names a button has room for."""
@@ -44,22 +44,22 @@ _WHOSE: Mapping[Whose, str] = {
     Whose.GUEST: N_("Your phone number"),
 }
 _WHAT_FOR: Mapping[Whose, str] = {
-    Whose.RECIPIENT: N_("The pickup code goes there."),
-    Whose.GUESTS_RECIPIENT: N_("The pickup code goes there."),
-    Whose.GUEST: N_("For your receipt. Who gets the package comes next."),
+    Whose.RECIPIENT: N_("We'll send the pickup code there."),
+    Whose.GUESTS_RECIPIENT: N_("We'll send the pickup code there."),
+    Whose.GUEST: N_("For your receipt. Next, tell us who the package is for."),
 }
 
 
 def _whom_for(view: WhomFor, location: Location, speech: Speech) -> Words:
-    said = speech.say("Nobody announced package {barcode}.", barcode=short_barcode(view.barcode))
+    said = speech.say("Package {barcode} was not announced.", barcode=short_barcode(view.barcode))
     body = f"{said}\n{speech.say(ONE_LINE)}"
     return Words(speech.say("Who is it for?"), body, None, Tone.ACT, "user-round")
 
 
 def _enter_phone(view: EnterPhone, location: Location, speech: Speech) -> Words:
-    abroad = N_("Numbers from abroad begin with 00.")
+    abroad = N_("Numbers from other countries start with 00.")
     if view.needs_country:
-        abroad = N_("Begin with 00 and the country code.")
+        abroad = N_("Start with 00 and the country code.")
     body = f"{speech.say(_WHAT_FOR[view.whose])} {speech.say(abroad)}\n{speech.say(ONE_LINE)}"
     return Words(speech.say(_WHOSE[view.whose]), body, failed(view.refused, location, speech))
 
@@ -73,7 +73,7 @@ def _find_resident(view: FindResident, location: Location, speech: Speech) -> Wo
     if view.refused is not None:
         # The keys need the height: what was wrong stands in the place of what to do.
         return Words(refusal(view.refused, location, speech), "", None, Tone.FAILED)
-    do = speech.say("Type the flat, or how a name begins.")
+    do = speech.say("Enter the flat, or the start of a name.")
     return Words(speech.say("Flat or name"), f"{do}\n{speech.say(ONE_LINE)}")
 
 
@@ -94,26 +94,26 @@ def resident(row: ResidentRow, speech: Speech) -> str:
 def _privacy_notice(view: PrivacyNotice, location: Location, speech: Speech) -> Words:
     ask = call_us(location, speech)
     if location.privacy_contact:
-        ask = speech.say("Ask: {contact}", contact=location.privacy_contact)
+        ask = speech.say("Questions: {contact}", contact=location.privacy_contact)
     lines = (
-        speech.say("It only tells whom a package is for, and where its code goes."),
+        speech.say("It only tells us who a package is for and where to send its code."),
         speech.say_count(
             view.days,
-            "Erased {count} day after the package has left.",
-            "Erased {count} days after the package has left.",
+            "Deleted {count} day after the package is gone.",
+            "Deleted {count} days after the package is gone.",
         ),
-        speech.say("Kept by {name}.", name=location.name),
+        speech.say("Stored by {name}.", name=location.name),
         ask,
     )
-    title = speech.say("What is kept of you")
+    title = speech.say("What we store about you")
     return Words(title, "\n".join(lines), None, Tone.ACT, "shield-check")
 
 
 def _guest_stored(view: GuestStored, location: Location, speech: Speech) -> Words:
-    body = speech.say("The recipient gets a code, and you a receipt.")
+    body = speech.say("The recipient gets a code and you get a receipt.")
     if not view.is_reached:
-        body = speech.say("The messages go out as soon as the line is back.")
-    title = speech.say("Stored in door {slot}", slot=view.slot)
+        body = speech.say("We'll send the messages as soon as we're back online.")
+    title = speech.say("Stored behind door {slot}", slot=view.slot)
     return Words(title, body, reference_note(view.reference, speech), Tone.DONE, "check")
 
 
@@ -128,19 +128,23 @@ def _room_elsewhere(view: RoomElsewhere, location: Location, speech: Speech) -> 
         for row in view.rows
     ]
     if not lines and view.is_known:
-        lines = [speech.say("Nowhere near is a door of this size free.")]
-    title, note = speech.say("Room elsewhere"), None
+        lines = [speech.say("No door of this size is free nearby.")]
+    title, note = speech.say("Free doors nearby"), None
     if view.kept_until_ms is not None:
         until = speech.time(view.kept_until_ms, location.time_zone)
-        text = speech.say("Room is kept at the first until {time}.", time=until)
+        text = speech.say("A door is reserved at the first until {time}.", time=until)
         note = Note(text, Tone.DONE, "check")
     elif not view.is_known:
-        lines = [speech.say("There is no line: it is not known now.")]
+        lines = [speech.say("We're offline and can't look this up now.")]
     elif not view.is_reached:
-        text = speech.say("No line: {minutes} min old, nothing is kept.", minutes=view.age_s // 60)
+        text = speech.say_count(
+            view.age_s // 60,
+            "Offline: this is {count} minute old. Nothing can be reserved.",
+            "Offline: this is {count} minutes old. Nothing can be reserved.",
+        )
         note = Note(text, Tone.WAITING, "hourglass")
     elif view.is_gone:
-        text = speech.say("There was no room any more. Look again.")
+        text = speech.say("That door is no longer free. Look again.")
         note = Note(text, Tone.FAILED, "circle-alert")
     return Words(title, "\n".join(lines), note, Tone.ACT, "map-pin")
 

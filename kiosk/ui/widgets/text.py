@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from kivy.properties import BooleanProperty, ColorProperty, ObjectProperty
 from kivy.uix.label import Label
 
-from kiosk.ui import theme as look
+from kiosk.ui import fonts
 from kiosk.ui.icons import GLYPHS
 from kiosk.ui.language import display_lines, joined, needs_order
 from kiosk.ui.theme import Theme
@@ -32,7 +32,7 @@ class Words(Label):
 
     ink = ColorProperty()
     bold_face = BooleanProperty(False)
-    typeface = ObjectProperty(look.LATIN, rebind=True)
+    typeface = ObjectProperty(fonts.LATIN, rebind=True)
     """The font of what it says, chosen by its letters."""
     text_size: tuple[float | None, float | None]
 
@@ -42,11 +42,11 @@ class Words(Label):
         if theme.is_rtl and properties.get("halign", "left") == "left":
             properties["halign"] = "right"
         properties.setdefault("ink", theme.colours.ink)
-        properties["typeface"] = look.typeface_of(str(properties.get("text", "")))
+        properties["typeface"] = fonts.typeface_of(str(properties.get("text", "")))
         super().__init__(**properties)
 
     def on_text(self, _: object, text: str) -> None:
-        self.typeface = look.typeface_of(text)
+        self.typeface = fonts.typeface_of(text)
 
     def texture_update(self, *_: object) -> None:
         if needs_order(self.text):

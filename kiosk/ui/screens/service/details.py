@@ -173,7 +173,7 @@ class OpeningBars(Card):
         super().__init__(theme, fill=theme.colours.surface, edge=theme.colours.line)
         self.openings = _between_the_first_and_the_last(openings)
         speech = theme.speech
-        self.name = Words(theme, text=speech.say("Time to open, in milliseconds"), halign="left")
+        self.name = Words(theme, text=speech.say("Opening time in milliseconds"), halign="left")
         self.labels = [
             Words(theme, text=_label(end_ms, theme), ink=theme.colours.ink_soft)
             for end_ms, _ in self.openings
