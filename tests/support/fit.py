@@ -74,7 +74,7 @@ def _text_faults(page: Any) -> Iterator[str]:
             yield f"{label.text!r} leaves the panel"
         if label.parent is not page and not _are_letters_inside(label, label.parent):
             yield f"{label.text!r} leaves its {type(label.parent).__name__}"
-        if getattr(label, "shorten", False) and label._label.is_shortened:
+        if label.is_shortened:
             yield f"{label.text!r} is cut"
         width = label.text_size[0]
         is_wrapped = hasattr(label, "broken_word") and width is not None
@@ -85,7 +85,7 @@ def _text_faults(page: Any) -> Iterator[str]:
 
 def _are_letters_inside(label: Any, outer: Any) -> bool:
     left, bottom, right, top = _letters(label)
-    return (
+    return bool(
         left >= outer.x - _SLACK_PX
         and bottom >= outer.y - _SLACK_PX
         and right <= outer.right + _SLACK_PX

@@ -39,10 +39,8 @@ from kiosk.ui.theme import SiteLook
 from tests.gallery.locker import sample_location
 from tests.gallery.panels import PANELS
 from tests.gallery.samples import sample_views
-from tests.support.fake_user import (
-    FakeUser,
-    is_inside,
-)
+from tests.support.fake_user import FakeUser
+from tests.support.fit import is_inside
 
 pytestmark = pytest.mark.window
 

@@ -18,6 +18,10 @@ from kiosk.ui.widgets.text import Words
 
 LEAVING = (Choice.BACK, Choice.CANCEL)
 MANY_IN_A_COLUMN = 8
+_COLUMN_SHARE = 0.42
+"""A column of buttons that is wider takes two lines for long words, if they have room."""
+_TWO_LINES = 2.5
+"""The height of two lines on a button, as a part of the size of their type."""
 _BUTTONS_SHARE = 0.62
 """Rows of buttons that would take more of the height are lower, and stand closer."""
 _NO_FIGURE = "a figure that is not there is not placed"
@@ -281,7 +285,12 @@ class Frame(Widget):
         count = max(1, len(order))
         # Many buttons stand closer before they become too small for a finger.
         gap = theme.space(12 if count < MANY_IN_A_COLUMN else 7)
-        height = min(theme.button_height, (inner.height - (count - 1) * gap) / count)
+        most = (inner.height - (count - 1) * gap) / count
+        height = min(theme.button_height, most)
+        if width > inner.width * _COLUMN_SHARE and most >= _TWO_LINES * theme.font("text"):
+            # Long words on two lines leave the room to what they are about.
+            width = max(theme.mm(42), inner.width * _COLUMN_SHARE)
+            height = max(height, _TWO_LINES * theme.font("text"))
         y = inner.top - height
         for button in order:
             button.size = (width, round(height))

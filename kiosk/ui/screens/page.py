@@ -18,7 +18,8 @@ from kiosk.model.location import Location
 from kiosk.ui import texts
 from kiosk.ui import theme as look
 from kiosk.ui.language import Speech
-from kiosk.ui.screens.frame import LEAVING, Area, Frame
+from kiosk.ui.screens.frame import LEAVING, Frame
+from kiosk.ui.screens.turning import Area
 from kiosk.ui.theme import Theme, Tone
 from kiosk.ui.widgets.buttons import Badge, Banner, Pressable, WordButton
 from kiosk.ui.widgets.keypad import Key

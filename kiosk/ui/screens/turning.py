@@ -234,7 +234,7 @@ class Turning:
             self._show_figure(is_shown=of_figure >= 0)
             if of_figure >= 0:
                 self._hide_words()
-        if hasattr(frame.figure, "page_count"):
+        if frame.figure is not None and hasattr(frame.figure, "page_count"):
             frame.figure.turn_to(max(0, min(of_figure, self._figure_pages() - 1)))
         turner = self._made()
         turner.say(number, count)

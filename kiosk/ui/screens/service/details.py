@@ -133,10 +133,11 @@ class DetailsFigure(Card):
         if self._cut_to not in (None, tuple(self.size)):
             self._make_rows()
         if self._cut_to is None:
-            self._measure(self.width)
-            if self._height_of(self.rows) <= self.height + 1:
-                self._pages = [self.rows]
-                return
+            for step in self.steps:
+                self._fits(step, self.width)
+                if self._height_of(self.rows) <= self.height + 1:
+                    self._pages = [self.rows]
+                    return
             self._cut_rows()
             self._cut_to = tuple(self.size)
         self._pages = [[]]

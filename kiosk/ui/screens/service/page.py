@@ -164,7 +164,7 @@ class DoorsFigure(Widget):
     def _has_room(self) -> bool:
         beside = self._aside_height()
         if not self.theme.is_portrait:
-            return not self.has_legend and beside <= self.height * _ASIDE_SHARE
+            return bool(not self.has_legend and beside <= self.height * _ASIDE_SHARE)
         return beside <= self.height * _ASIDE_SHARE_UPRIGHT
 
     def _aside_height(self) -> float:
