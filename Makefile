@@ -10,11 +10,12 @@
 # make check             style and types only
 # make bom               bills of materials of kiosk and server, in build/bom
 # make release          releases of the kiosk for each Python and machine, and a .deb of the base
+# make image [SUITE=trixie]  a disk for a mini-PC with all of it, in build/image; as root
 # make release-sign     what make release made, signed by throw-away keys for make central's server
 # make audit DUMP=F      the lock files against F, a dump of known vulnerabilities; no network
 # make clean             what was built and cached; keeps .venv and the demo's data
 
-.PHONY: help run central cluster test test-nightly bench tour goldens check bom release release-sign audit clean
+.PHONY: help run central cluster test test-nightly bench tour goldens check bom release release-sign image audit clean
 
 help:
 	@sed -n 's/^# \(make\)/\1/p' Makefile
@@ -37,7 +38,7 @@ test:
 	@.ci/test $(PART)
 
 test-nightly:
-	@.ci/install test
+	@TEST_BUDGET=nightly .ci/install test
 	@TEST_BUDGET=nightly .ci/test $(PART)
 
 bench:
@@ -71,6 +72,9 @@ release:
 	@.ci/install test
 	@.ci/release
 	@.ci/base
+
+image:
+	@.ci/image $(SUITE)
 
 audit:
 	@.ci/install test

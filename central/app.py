@@ -119,6 +119,7 @@ ROUTERS = (
     area_actions.router,
     carrier_pages.router,
     recipient_page.router,
+    recipient_page.short,
     privacy_page.router,
 )
 

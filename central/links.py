@@ -7,10 +7,15 @@ sent to. Where it leads, and when it has ended, says `central.packages.linked`.
 from __future__ import annotations
 
 from central.context import Central
+from kiosk.model.clock import DAY_MS
 from kiosk.model.urls import asking, path
 
 PATH = "/mine"
 PURPOSE = "package"
+VALID_MS = 60 * DAY_MS
+"""The longest that a link is good, whatever becomes of its package."""
+SHORT = "/m"
+"""Where a short link begins, as SMS have it; it leads on to the long one."""
 NO_REMINDERS = "/no-reminders"
 """Behind a link: its person wants no more reminders by e-mail."""
 

@@ -33,6 +33,7 @@ from central.context import Central
 from central.counters import ROWS_PRUNED
 from central.database import partitions
 from central.database.partitions import Month
+from central.links import VALID_MS
 from central.locking import lock_location
 from central.remote import files
 from central.schema import LIVE
@@ -233,6 +234,12 @@ def idempotency(connection: Connection, _rules: Retention, now_ms: int) -> int:
     return _delete(connection, table, table.c.created_ms < now_ms - IDEMPOTENCY_DAYS * DAY_MS)
 
 
+def short_links(connection: Connection, _rules: Retention, now_ms: int) -> int:
+    """The short links that are as old as a link may be."""
+    table = schema.short_link
+    return _delete(connection, table, table.c.created_ms < now_ms - VALID_MS)
+
+
 def minutes(connection: Connection, _rules: Retention, now_ms: int) -> int:
     """How each location was in each minute."""
     table = schema.minute_status
@@ -287,6 +294,7 @@ PRUNED: Final[dict[str, Prune]] = {
     "notification": messages,
     "command": commands,
     "idempotency": idempotency,
+    "short_link": short_links,
     "budget": budgets,
     "revoked_badge": revoked_badges,
     "location_file": location_files,

@@ -55,6 +55,7 @@ from central.delegates.tables import delegate as delegate
 from central.locations.tables import location_listing as location_listing
 from central.locations.tables import site_file as site_file
 from central.notify.tables import message_stop as message_stop
+from central.notify.tables import short_link as short_link
 from central.operators.tables import account_link as account_link
 from central.operators.tables import operator_session as operator_session
 from central.operators.tables import passkey as passkey

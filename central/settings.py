@@ -9,10 +9,19 @@ from pathlib import Path
 from typing import Annotated, Literal, get_args
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from pydantic_core import ErrorDetails
 
 from central import addresses
+from central.brands import logo_of
 from central.errors import CannotServeError
 from kiosk.model.urls import host, is_loopback
 
@@ -30,15 +39,18 @@ class Smtp(_Part):
     host: str
     port: int = Field(default=587, ge=1, le=65535)
     sender: str
+    reply_to: str = ""
+    """Where answers go, such as to somebody who reads them; empty: to the sender."""
     user: str = ""
     password: str = ""
     security: Literal["starttls", "tls", "none"] = "starttls"
     connections: int = Field(default=4, ge=1, le=64)
 
-    @field_validator("sender")
+    @field_validator("sender", "reply_to")
     @classmethod
-    def _is_a_sender(cls, text: str) -> str:
-        addresses.sender(text)
+    def _is_a_sender(cls, text: str, info: ValidationInfo) -> str:
+        if text or info.field_name == "sender":
+            addresses.sender(text)
         return text
 
 
@@ -95,6 +107,25 @@ class Health(_Part):
     """Carriers hear of lost mains at the same time."""
     unwell_after_s: int = Field(default=900, ge=0, le=86_400)
     """When a kiosk has said for so long that it is not well, or that its supply does not answer."""
+
+
+class Brand(_Part):
+    """Whose lockers they are, as people know it: what their messages and pages show."""
+
+    name: str = Field(default="", max_length=80)
+    colour: str = Field(default="", pattern=r"^(#[0-9a-fA-F]{6})?$")
+    """As #0b4ea8: the band at the head of a message."""
+    logo: Path | None = None
+    """A picture (PNG, 40 KB at most) that is sent within each e-mail."""
+    help_phone: str = Field(default="", max_length=40)
+    """Whom people call where their location names nobody."""
+
+    @field_validator("logo")
+    @classmethod
+    def _is_a_picture(cls, logo: Path | None) -> Path | None:
+        if logo is not None:
+            logo_of(logo)
+        return logo
 
 
 class Privacy(_Part):
@@ -397,6 +428,7 @@ class Settings(_Part):
     sms: Sms | None = None
     notifications: Notifications = Notifications()
     health: Health = Health()
+    brand: Brand = Brand()
     privacy: Privacy = Privacy()
     sign_in: SignIn = SignIn()
     single_sign_on: SingleSignOn | None = None

@@ -14,7 +14,8 @@ from central.context import audit
 from central.database.bulk import upsert
 from central.errors import not_found, require_plain, wrong_field
 from central.feed import writing as feeding
-from central.locations.words import ACCESSIBILITY, SERVICES, hours_of, known
+from central.locations.words import ACCESSIBILITY, SERVICES, known
+from central.opening_hours import hours_of
 
 DIRECTIONS_MAX: Final = 500
 PHOTO_URL_MAX: Final = 500

@@ -20,7 +20,7 @@ from central import kept, schema
 from central.auth import Program
 from central.carriers import places
 from central.database.own_clock import NowMs
-from central.locations.words import hours_of
+from central.opening_hours import hours_of
 from central.packages import cursors
 from central.packages.listing import OVERLAP_MS
 from central.simulated import IS_SANDBOX

@@ -16,7 +16,7 @@ from sqlalchemy import Connection, select
 from central import limits, schema
 from central.context import Central
 from central.limits import Budget, Reached
-from central.notify.messages import Message
+from central.notify.message import Message
 from central.notify.outbox import OPERATORS, WITH_CODE
 from kiosk.model.clock import HOUR_MS
 

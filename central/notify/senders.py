@@ -14,7 +14,7 @@ from email.mime.base import MIMEBase
 from email.mime.image import MIMEImage
 from email.mime.multipart import MIMEMultipart
 from email.mime.nonmultipart import MIMENonMultipart
-from email.utils import formatdate
+from email.utils import formatdate, quote
 from pathlib import Path
 from typing import Protocol
 
@@ -32,7 +32,7 @@ from aiosmtplib import (
 
 from central import addresses
 from central.notify import refusals
-from central.notify.messages import Message
+from central.notify.message import Message
 from central.notify.outbox import OPERATORS
 from central.notify.refusals import Whose
 from central.settings import Settings, Sms, Smtp
@@ -83,8 +83,10 @@ class EmailNotifier:
 
     channel = "email"
 
-    def __init__(self, smtp: Smtp) -> None:
+    def __init__(self, smtp: Smtp, name: str = "") -> None:
+        """`name`: whose lockers the mails are about."""
         self._smtp = smtp
+        self._name = name
         self._idle: asyncio.LifoQueue[SMTP | None] = asyncio.LifoQueue()
         for _ in range(smtp.connections):
             self._idle.put_nowait(None)
@@ -97,7 +99,7 @@ class EmailNotifier:
             await connection.sendmail(
                 addresses.sender(self._smtp.sender).addr_spec,
                 message.to,
-                email_of(message, self._smtp.sender).as_bytes(),
+                email_of(message, self._smtp, self._name).as_bytes(),
                 mail_options=[] if message.to.isascii() else ["SMTPUTF8"],
             )
         except (SMTPException, OSError) as error:
@@ -152,7 +154,7 @@ def _error_of(whose: Whose, words: str) -> SendError:
     return kinds.get(whose, ChannelError)(words)
 
 
-def email_of(message: Message, sender: str) -> MIMEBase:
+def email_of(message: Message, smtp: Smtp, name: str = "") -> MIMEBase:
     """The mail of a message. Its Message-ID is the notification's, so that a second try can be
     distinguished from a second message.
 
@@ -167,17 +169,29 @@ def email_of(message: Message, sender: str) -> MIMEBase:
         mail = MIMEMultipart("alternative", boundary=f"=_{message.id}")
         mail.attach(text)
         mail.attach(_html_of(message))
-    origin = addresses.sender(sender)
+    origin = addresses.sender(smtp.sender)
     mail["Message-ID"] = f"<{message.id}@{origin.domain}>"
     mail["Date"] = formatdate()
     mail["From"] = addresses.header_of(origin)
     mail["To"] = " ".join(message.to.split())
     mail["Subject"] = Header(" ".join(message.subject.split())).encode()
-    mail["Auto-Submitted"] = "auto-generated"
+    if smtp.reply_to:
+        mail["Reply-To"] = addresses.header_of(addresses.sender(smtp.reply_to))
+    mail["Auto-Submitted"] = "auto-generated"  # RFC 3834: no absence notes as an answer
+    mail["List-Id"] = _list_id(name or origin.display_name, origin.domain)
+    if message.language:
+        mail["Content-Language"] = message.language
     if message.unsubscribe_url:
         mail["List-Unsubscribe"] = f"<{message.unsubscribe_url}>"
         mail["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"  # RFC 8058
     return mail
+
+
+def _list_id(name: str, domain: str) -> str:
+    """By which mail programs know all mails about packages (RFC 2919)."""
+    shown = " ".join(name.split())
+    phrase = f'"{quote(shown)}"' if shown.isascii() else Header(shown, "utf-8").encode()
+    return f"{phrase} <packages.{domain}>" if shown else f"<packages.{domain}>"
 
 
 def _text(text: str, kind: str) -> MIMEBase:
@@ -188,14 +202,17 @@ def _text(text: str, kind: str) -> MIMEBase:
 
 def _html_of(message: Message) -> MIMEBase:
     html = _text(message.html, "html")
-    if not message.picture:
+    pictures = {"qr": ("code.png", message.picture), "logo": ("logo.png", message.logo)}
+    if not any(content for _, content in pictures.values()):
         return html
-    picture = MIMEImage(message.picture, "png")
-    picture["Content-ID"] = "<qr>"
-    picture["Content-Disposition"] = 'inline; filename="code.png"'
     related = MIMEMultipart("related", boundary=f"=_html-{message.id}")
     related.attach(html)
-    related.attach(picture)
+    for name, (file, content) in pictures.items():
+        if content:
+            picture = MIMEImage(content, "png")
+            picture["Content-ID"] = f"<{name}>"
+            picture["Content-Disposition"] = f'inline; filename="{file}"'
+            related.attach(picture)
     return related
 
 
@@ -289,7 +306,7 @@ def notifiers(settings: Settings) -> dict[str, Notifier]:
     """The ways out that the settings name, by channel."""
     ways: list[Notifier] = [AppriseNotifier("apprise")]
     if settings.smtp is not None:
-        ways.append(EmailNotifier(settings.smtp))
+        ways.append(EmailNotifier(settings.smtp, settings.brand.name))
     if settings.sms is not None:
         if settings.sms.folder is not None:
             ways.append(SpoolNotifier(settings.sms.folder))

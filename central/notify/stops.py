@@ -34,21 +34,21 @@ class Said(StrEnum):
     START = "start"
 
 
-_STOP: Final = frozenset({"stop", "stopp", "arret", "توقف"})
+_STOP: Final = frozenset({"stop", "stopp", "arret", "توقف", "стоп"})
 """At the beginning of a short message."""
 _STOP_ALONE: Final = frozenset(
     {
         *("stopall", "unsubscribe", "quit", "end", "cancel"),
         *("abmelden", "ende", "arreter", "desabonner"),
         *("alto", "parar", "baja", "koniec", "zatrzymaj", "rezygnuje"),
-        *("ايقاف", "قف", "الغاء"),
+        *("ايقاف", "قف", "الغاء", "скасувати", "dur", "durdur", "iptal"),
     }
 )
 """As a message of their own: others begin sentences."""
 _START_ALONE: Final = frozenset(
     {
         *("start", "unstop", "subscribe", "anmelden", "reprendre", "debut"),
-        *("alta", "iniciar", "wznow", "zapisz", "ابدا", "اشتراك"),
+        *("alta", "iniciar", "wznow", "zapisz", "ابدا", "اشتراك", "старт", "basla", "baslat"),
     }
 )
 

@@ -28,12 +28,13 @@ from central.context import Central
 from central.database import faults
 from central.database.common_clock import common_ms
 from central.locking import lock_location
-from central.notify import leasing, outbox
+from central.notify import leasing, outbox, short_links
 from central.notify.counting import count, late_since_ms
 from central.notify.health import Health, pause_ms
 from central.notify.holding import hold, is_counted
 from central.notify.leasing import Outcome
-from central.notify.messages import Dropped, Message, Unreachable, Waits, compose
+from central.notify.message import Dropped, Message, Unreachable, Waits
+from central.notify.messages import compose
 from central.notify.outbox import OPERATORS, WITH_CODE, Kind
 from central.notify.senders import (
     ChannelError,
@@ -433,6 +434,8 @@ def _lease(
             .where(table.c.id.in_(unreachable))
             .values(status="dead", error="this channel is not set up on the server")
         )
+    # Short enough for a telephone; an e-mail has room for the whole link.
+    short_links.keep(connection, central, (row for row in rows if row.channel == "sms"))
     return [row for row in rows if row.channel in ways]
 
 

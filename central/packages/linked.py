@@ -11,21 +11,21 @@ from sqlalchemy import Connection, select
 
 from central import people, schema
 from central.context import Central
-from central.delegates import following
 from central.errors import RequestError, not_found
-from central.links import PURPOSE
+from central.links import PURPOSE, VALID_MS
 from central.packages.service import find
 from central.schema import LIVE
 from kiosk.model.commands import CommandType
+from kiosk.model.package import PackageStatus
 
-VALID_S = 60 * 24 * 3600
-"""The longest that a link is good, whatever becomes of its package."""
+OVER = (PackageStatus.RETRIEVED, PackageStatus.CANCELLED, PackageStatus.COLLECTED)
+"""How a package's way has ended where its person is shown that it has."""
 
 
 def package_of(
-    connection: Connection, central: Central, token: str, *, may_be_fetched: bool = False
+    connection: Connection, central: Central, token: str, *, may_be_over: bool = False
 ) -> Any:
-    """The row of the package of a link; `may_be_fetched`: also when a delegate has fetched it.
+    """The row of the package of a link; `may_be_over`: also when it was fetched or has gone back.
 
     Raises `RequestError` when the link is none of ours or too old, when its package is not under
     way any more or is being recalled, and when it is not for the person whom the link was sent to.
@@ -47,9 +47,9 @@ def package_of(
         if sent_to is not None
         else known.created_ms <= made.timestamp() * 1000 + 999
     )
-    is_under_way = row.status in LIVE and not _is_recalled(connection, row.id)
-    is_fetched = may_be_fetched and following.who_fetched(connection, row.id) is not None
-    if not is_theirs or not (is_under_way or is_fetched):
+    is_under_way = row.status in LIVE and not is_recalled(connection, row.id)
+    is_known = may_be_over and row.status in (*LIVE, *OVER)
+    if not is_theirs or not (is_under_way or is_known):
         raise ended
     return row
 
@@ -73,14 +73,14 @@ def person_of(connection: Connection, central: Central, token: str) -> Any:
 def _read(central: Central, token: str) -> tuple[Any, Any]:
     try:
         named, made = central.secrets.serializer(PURPOSE).loads(
-            token, max_age=VALID_S, return_timestamp=True
+            token, max_age=VALID_MS // 1000, return_timestamp=True
         )
     except BadData as error:
         raise not_found("link", token[:12]) from error
     return named, made
 
 
-def _is_recalled(connection: Connection, package: str) -> bool:
+def is_recalled(connection: Connection, package: str) -> bool:
     """Whether the kiosk was asked to recall a package, and has not said that it could not."""
     table = schema.command
     found = connection.execute(

@@ -11,13 +11,14 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, insert, select, update
 
-from central import kept, limits, people, schema, simulated
+from central import limits, people, schema, simulated
 from central.adapters import new_id
 from central.carriers import places, shares
 from central.carriers.visible import visible_to, visible_to_key
 from central.context import Central, audit
 from central.delegates import following
 from central.errors import FieldError, RequestError, not_found, wrong_field
+from central.extending import require_extendable
 from central.feed import writing as feeding
 from central.feed.document import Change
 from central.locking import lock_location
@@ -36,11 +37,10 @@ from central.packages.sizes import (
 )
 from central.regions import directory
 from central.schema import LIVE
-from central.sync import claims, commands, order
+from central.sync import claims, commands
 from central.sync.room import note_room, tell_of_room
 from kiosk.model.barcode import barcode_key
 from kiosk.model.carriers import OPERATOR
-from kiosk.model.clock import Instant, days_later_ms, hold_until_ms
 from kiosk.model.commands import (
     Announce,
     Cancel,
@@ -48,7 +48,6 @@ from kiosk.model.commands import (
     Contact,
     Extend,
 )
-from kiosk.model.fields import is_in_time
 from kiosk.model.package import PackageStatus
 from kiosk.model.phone import PhoneNumberError, phone_number
 
@@ -413,23 +412,7 @@ def extend(
 ) -> dict[str, Any]:
     """Hold a package some days longer, within the most that is allowed in all."""
     row = find_locked(connection, package, sender)
-    if row.status not in (PackageStatus.STORED, PackageStatus.EXPIRED):
-        raise RequestError(409, "not_held", f"the package is {row.status}: nothing holds it")
-    zone = connection.execute(
-        select(schema.location.c.time_zone).where(schema.location.c.id == row.location)
-    ).scalar_one()
-    zone, times = kept.zone_of(zone), (row.stored_ms, row.hold_until_ms)
-    if not all(at_ms and is_in_time(at_ms, is_trusted=False) for at_ms in times):
-        raise RequestError(409, "not_held", "its kiosk has not said until when it is held")
-    begun = Instant(row.stored_ms, 0, "", True)
-    last_ms = hold_until_ms(begun, central.settings.hold_days_max, zone)
-    asked = order.days_asked_for(connection, row.location, row.id)
-    if days_later_ms(row.hold_until_ms, asked + days, zone) > last_ms:
-        raise RequestError(
-            409,
-            "too_long",
-            f"a package is held {central.settings.hold_days_max} days at most, in all",
-        )
+    require_extendable(connection, central, row, days)
     limits.require_change(connection, central, row.location, row.id, by)
     now_ms = central.clock.now_ms()
     command = Extend(package=row.id, days=days)

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Request, Response
 
 from central.context import central_of
 from central.links import PRIVACY
-from central.notify.messages import FALLBACK, LINES, RIGHT_TO_LEFT, languages, texts
+from central.notify.words import FALLBACK, LINES, RIGHT_TO_LEFT, languages, texts
 from central.pages.rendering import page
 
 router = APIRouter(include_in_schema=False)

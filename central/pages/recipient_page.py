@@ -3,6 +3,7 @@ message, in its language."""
 
 from __future__ import annotations
 
+import base64
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, Request, Response
@@ -10,29 +11,30 @@ from fastapi.responses import RedirectResponse
 from sqlalchemy import Connection, Table, func, select
 
 from central import schema
+from central.brands import Logo
 from central.context import Central, central_of, is_about, is_by
 from central.delegates import following
-from central.errors import RequestError
-from central.links import NO_REMINDERS, PATH, privacy_url
+from central.errors import RequestError, not_found
+from central.extending import may_extend, promised_until_ms
+from central.links import NO_REMINDERS, PATH, SHORT, link_to, privacy_url
 from central.locking import lock_location
-from central.notify.messages import (
-    FALLBACK,
-    LINES,
-    RIGHT_TO_LEFT,
-    details_of,
-    details_of_delegate,
-    languages,
-    texts,
-)
+from central.notify.about import About, details_of, geo_url, lines_of, map_links, phone_url
+from central.notify.letters import colour_of, logo_for, sender_of
+from central.notify.messages import about_of, code_of
+from central.notify.pictures import qr_path
+from central.notify.short_links import led_to
 from central.notify.stops import stop_reminders
+from central.notify.words import filled, known_language, texts
 from central.outages.reach import reach_of
 from central.packages import delegates, service
-from central.packages.linked import package_of, person_of
+from central.packages.linked import is_recalled, package_of, person_of
 from central.pages.rendering import page
 from kiosk.model.clock import DAY_MS
+from kiosk.model.package import PackageStatus
 from kiosk.model.urls import asking, path
 
 router = APIRouter(prefix=PATH, include_in_schema=False)
+short = APIRouter(prefix=SHORT, include_in_schema=False)
 BY = "link"
 CODES_A_DAY = 3
 """How often a day a new code is sent by a link."""
@@ -44,28 +46,81 @@ def _view(connection: Connection, central: Central, token: str) -> dict[str, Any
     def one(table: Table, key: str) -> Any:
         return connection.execute(select(table).where(table.c.id == key)).one()
 
-    package = package_of(connection, central, token, may_be_fetched=True)
+    package = package_of(connection, central, token, may_be_over=True)
     person = one(schema.recipient, package.recipient)
     location = one(schema.location, package.location)
-    language = person.language if person.language in languages() else FALLBACK
     named = following.current(connection, package.id)
-    details, words = (
-        details_of(location, package, person, "", language)
-        | details_of_delegate(named, location, language),
-        texts(language)["recipient_page"],
+    state = _state_of_package(connection, package)
+    is_out = _is_out(connection, central, package)
+    has_code = state == "ready" and package.disputed_ms is None
+    until_ms = promised_until_ms(connection, package)
+    about = about_of(
+        connection,
+        central,
+        known_language(person.language),
+        package,
+        person,
+        location,
+        code=code_of(central, package, location) if has_code else "",
+        delegate=named,
+        is_out=is_out,
+        until_ms=until_ms,
     )
-    return {
-        "words": {name: LINES.from_string(text).render(details) for name, text in words.items()},
-        "details": details,
-        "is_held": package.status in ("STORED", "EXPIRED"),
+    return _shown(about, is_to_be_fetched=state in ("expected", *HELD)) | {
+        "state": state,
+        "is_held": state in HELD,
+        "may_extend": may_extend(connection, central, package),
+        "is_promised": state in HELD and not is_out and until_ms != package.hold_until_ms,
         "delegate": named and _state_of(named, central.clock.now_ms()),
-        "delegate_days_max": delegates.DAYS_MAX,
-        "is_out": _is_out(connection, central, package),
-        "language": language,
-        "notice": texts(language)["all"]["privacy_title"],
-        "privacy_url": privacy_url(central, language),
-        "direction": "rtl" if language in RIGHT_TO_LEFT else "ltr",
+        "is_out": is_out,
+        "privacy_url": privacy_url(central, about.language),
     }
+
+
+def _shown(about: About, *, is_to_be_fetched: bool) -> dict[str, Any]:
+    """What the page shows of a package in the person's words."""
+    details, words = details_of(about), texts(about.language)
+    lines, logo = lines_of(about, details, is_to_be_fetched=is_to_be_fetched), logo_for(about)
+    return {
+        "words": {name: filled(text, details) for name, text in words["recipient_page"].items()},
+        "common": {
+            name: words["all"][name] for name in ("code_label", "code_hint", "privacy_title")
+        },
+        "picture": filled(words["all"]["picture"], details),
+        "details": details,
+        "lines": [each for each in lines if not each.url],
+        "maps": map_links(about) if is_to_be_fetched else [],
+        "geo_url": geo_url(about) if is_to_be_fetched else "",
+        "phone_url": phone_url(about.help_phone),
+        "qr": qr_path(about.location.id, about.code) if about.code else None,
+        "sender": sender_of(about),
+        "colour": colour_of(about),
+        "logo": logo and {"size": logo, "url": f"data:image/png;base64,{_base64(logo)}"},
+        "delegate_days_max": delegates.DAYS_MAX,
+        "language": about.language,
+        "direction": "rtl" if about.is_from_right else "ltr",
+    }
+
+
+def _base64(logo: Logo) -> str:
+    return base64.b64encode(logo.content).decode()
+
+
+HELD = ("ready", "expired")
+"""The states in which a package lies there."""
+_STATES = {
+    PackageStatus.PENDING: "expected",
+    PackageStatus.STORED: "ready",
+    PackageStatus.EXPIRED: "expired",
+    PackageStatus.RETRIEVED: "collected",
+}
+
+
+def _state_of_package(connection: Connection, package: Any) -> str:
+    """How it stands with the package: the word by which the page knows it."""
+    if is_recalled(connection, package.id):
+        return "returned"
+    return _STATES.get(package.status, "returned")
 
 
 def _state_of(named: Any, now_ms: int) -> str:
@@ -92,7 +147,19 @@ async def recipient_page(request: Request, token: str, said: str = "") -> Respon
     central = central_of(request)
     shown = await central.database.look(_view, central, token)
     answer = shown["words"].get(said, "") if said in ANSWERS else ""
-    return page(request, "recipient.html", operator=None, token=token, answer=answer, **shown)
+    return page(
+        request, "recipient.html", operator=None, token=token, said=said, answer=answer, **shown
+    )
+
+
+@short.get("/{token}")
+async def short_link(request: Request, token: str) -> Response:
+    """The short link of an SMS: on to the whole one."""
+    central = central_of(request)
+    found = await central.database.look(led_to, central, token)
+    if found is None:
+        raise not_found("link", token[:12])
+    return RedirectResponse(link_to(central, found.package, found.recipient), 303)
 
 
 ANSWERS = ("extended", "sent", "cannot_extend", "too_often", "gone", "reminders_ended")

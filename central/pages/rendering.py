@@ -14,7 +14,7 @@ from markupsafe import Markup
 from central.auth import BY_NAME_ALONE, Role, Scope
 from central.context import central_of
 from central.errors import RequestError
-from central.notify.messages import languages
+from central.notify.words import languages
 from central.pages.listing import AMONG
 from central.pages.naming import NO_NAMES
 from central.pages.said import MARK, said

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from central.addresses import address_or_none
 from central.errors import RequestError
-from central.notify.messages import languages
+from central.notify.words import languages
 from kiosk.csv_file import NoTableError, Row, shown, table_of
 from kiosk.model.directory import FLAT_LENGTH_MAX, HOUSEHOLDS_MAX, NAMES_MAX, flat_key
 from kiosk.model.phone import PhoneNumberError, phone_number

@@ -15,8 +15,8 @@ from central import kept, limits, people, schema
 from central.context import Central, audit
 from central.feed import writing as feeding
 from central.notify import outbox
-from central.notify.messages import FALLBACK, languages
 from central.notify.outbox import Kind
+from central.notify.words import FALLBACK, languages
 from central.residents import directory
 from central.residents.reading import Entry
 from central.schema import LIVE

@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, bindparam, case, func, select, update
 
 from central import kept, schema
+from central.extending import days_in
 from kiosk.model.commands import (
     HOLD_DAYS_MAX,
     ChangeSettings,
@@ -79,7 +80,7 @@ def merge(
         if isinstance(command, SlotService) and before.get("slot") != command.slot:
             continue
         if isinstance(command, Extend):
-            days = min(_days(before) + command.days, HOLD_DAYS_MAX)
+            days = min(days_in(before) + command.days, HOLD_DAYS_MAX)
             command = command.model_copy(update={"days": days})
         if isinstance(command, ChangeSettings):
             both = {**kept.object_of(json.dumps(before.get("settings"))), **command.settings}
@@ -128,21 +129,3 @@ def note_sent(connection: Connection, location: str, numbers: list[int], now_ms:
         .where(_TABLE.c.location == location, _TABLE.c.n.in_(numbers), _TABLE.c.sent_ms.is_(None))
         .values(sent_ms=now_ms)
     )
-
-
-def days_asked_for(connection: Connection, location: str, package: str) -> int:
-    """By how many days a hold is to be lengthened by commands that are not answered yet."""
-    bodies: Any = connection.execute(
-        select(_TABLE.c.body).where(
-            _TABLE.c.location == location,
-            _TABLE.c.package == package,
-            _TABLE.c.type == CommandType.EXTEND.value,
-            _TABLE.c.state == "QUEUED",
-        )
-    ).scalars()
-    return sum(_days(kept.object_of(body)) for body in bodies)
-
-
-def _days(body: dict[str, Any]) -> int:
-    days = body.get("days")
-    return days if isinstance(days, int) else 0

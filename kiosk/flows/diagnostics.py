@@ -62,6 +62,7 @@ async def machine(kiosk: Kiosk, staff: Staff) -> None:
             is_time_trusted=now.is_trusted,
             vitals=kiosk.vitals(),
             events=await kiosk.store.run(_journal_end),
+            power=None if kiosk.power is None else kiosk.power(),
             has_backup=kiosk.backup is not None,
             backup_ms=None if last is None else last.at_ms,
             backup_problem="" if last is None else last.problem,

@@ -7,17 +7,14 @@ started again like a machine whose power went. The kiosk draws on a virtual scre
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import subprocess
-import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+
+from tests.appliance.computer import DATA, IMPATIENT, MAKE_A_KIOSK, SITE, Computer
 
 ROOT = Path(__file__).parents[2]
-PATIENCE_S = 120.0
 FROM_THE_HOST = (
     *("passwd", "group", "shadow", "nsswitch.conf", "ld.so.cache", "ld.so.conf", "ld.so.conf.d"),
     *("alternatives", "fonts", "os-release", "login.defs", "ssl"),
@@ -31,10 +28,6 @@ Wants=screen.service
 After=screen.service
 [Service]
 Environment=SDL_VIDEODRIVER=x11 DISPLAY=:7 LIBGL_ALWAYS_SOFTWARE=1
-"""
-IMPATIENT = """[Service]
-ExecStart=
-ExecStart=/usr/lib/parcel-kiosk/parcel_keeper.py watch --well-s 3 --ill-s 4 --unclear-s 60
 """
 
 
@@ -54,7 +47,7 @@ def why_not() -> str:
     return ""
 
 
-class Container:
+class Container(Computer):
     """One machine; `folder` outlasts its starts."""
 
     def __init__(self, folder: Path, deb: Path) -> None:
@@ -90,7 +83,6 @@ class Container:
         shutil.copy(self._package / "DEBIAN/postinst", self.root / "root/postinst")
 
     def start(self) -> None:
-        """Switch it on, and wait until systemd answers."""
         devices = [*Path("/dev").glob("loop[0-9]*"), Path("/dev/loop-control")]
         usr = f"--overlay-ro=/usr:{self._package}/usr:/usr"
         command = ["systemd-nspawn", "-q", "-D", str(self.root), usr, "--register=no"]
@@ -119,68 +111,22 @@ class Container:
     def install(self) -> None:
         """What the package's own script does, and a kiosk that is set up."""
         self.run("/root/postinst configure", check=True)
-        shutil.copy(ROOT / "config/demo.toml", self.root / "etc/parcel-kiosk/site.toml")
-        site, data = "/etc/parcel-kiosk/site.toml", "/var/lib/parcel-kiosk"
-        self.run(f"chown kiosk: {site}; chmod 600 {site}; systemctl stop parcel-kiosk", check=True)
-        made = f"kiosk init --config {site} --data {data} --technician 77 Ines --pin-stdin"
-        self.run(f"echo 246813 | {made}", check=True)
-        self.run("systemctl start --no-block parcel-kiosk", check=True)
+        shutil.copy(ROOT / "config/demo.toml", self.root / f".{SITE}")
+        self.run(MAKE_A_KIOSK, check=True)
 
     def cut(self) -> None:
-        """Switch it off without warning."""
         if self._process is not None:
             subprocess.run(["kill", "-9", self._init or str(self._process.pid)], check=False)
             self._process.wait()
             self._process = None
 
     def run(self, script: str, *, check: bool = False) -> str:
-        """A script inside; what it said."""
         line = ["nsenter", "-t", self._init, "-a", "sh", "-c", script]
         done = subprocess.run(line, capture_output=True, text=True, check=False)
         assert not check or done.returncode == 0, f"{script}: {done.stdout}{done.stderr}"
         return done.stdout
 
-    def until(self, condition: Callable[[], object], otherwise: str) -> None:
-        """Wait for something; how it stands in there where it never comes."""
-        end_s = time.monotonic() + PATIENCE_S
-        while not condition():
-            if time.monotonic() > end_s:
-                log = self.run("journalctl -b -n 60 --no-pager -o short-monotonic")
-                raise AssertionError(f"{otherwise}: {self.status()}\n{log}")
-            time.sleep(0.1)
-
-    def status(self) -> dict[str, Any]:
-        """What the keeper says."""
-        try:
-            found: dict[str, Any] = json.loads(self.run("cat /run/parcel-keeper/status.json"))
-        except ValueError:
-            return {}
-        return found
-
-    def health(self) -> dict[str, Any]:
-        """What the kiosk says of itself."""
-        asked = "kiosk health --data /var/lib/parcel-kiosk"
-        try:
-            found: dict[str, Any] = json.loads(self.run(asked))
-        except ValueError:
-            return {}
-        return found
-
-    def is_up(self) -> bool:
-        """Whether a kiosk runs that has said that it is ready."""
-        return self.run("systemctl is-active parcel-kiosk").strip() == "active"
-
-    def events(self) -> int:
-        """How many events the journal has; its chain is whole."""
-        said = "--config /etc/parcel-kiosk/site.toml --data /var/lib/parcel-kiosk"
-        return int(self.run(f"kiosk verify {said}", check=True).split()[0])
-
-    def hand_over(self, file: Path, version: str, sha256: str) -> None:
-        """What the kiosk does with a release that it fetched."""
-        spool = self.root / "var/lib/parcel-kiosk/updates"
+    def put_update(self, file: Path) -> None:
+        spool = self.root / f".{DATA}" / "updates"
         spool.mkdir(exist_ok=True)
         shutil.copy(file, spool / "new.squashfs")
-        request = {"version": version, "file": "new.squashfs", "sha256": sha256}
-        (spool / "request.part").write_text(json.dumps(request))
-        self.run("chown -R kiosk: /var/lib/parcel-kiosk/updates", check=True)
-        (spool / "request.part").rename(spool / "request.json")

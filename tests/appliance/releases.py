@@ -40,6 +40,18 @@ if 'run' in sys.argv:
 """
 """It draws and feeds its watchdog, and its store is shut."""
 
+LEAKS = """
+import sys, threading, time
+def leak():
+    kept = []
+    while True:
+        time.sleep(0.1)
+        kept.append(bytearray(b'?') * 10_000_000)
+if 'run' in sys.argv:
+    threading.Thread(target=leak, daemon=True).start()
+"""
+"""It takes 100 MB each second, for ever."""
+
 KINDS = {
     "0.1.0": "",
     "9.0.0": "",
@@ -49,6 +61,7 @@ KINDS = {
     "9.4.0": LOSES_ITS_DATABASE,
     "9.5.0": "",
     "9.6.0": "",
+    "9.7.0": LEAKS,
 }
 
 

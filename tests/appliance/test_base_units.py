@@ -15,7 +15,7 @@ from tests.unit.test_units import MOST_EXPOSED, exposure
 
 ROOT = Path(__file__).parents[2]
 UNITS = ROOT / "config/base/systemd"
-ALWAYS_SANDBOXED = ("parcel-keeper.service", "parcel-take.service")
+ALWAYS_SANDBOXED = ("parcel-keeper.service", "parcel-take.service", "parcel-link.service")
 
 needs_systemd = pytest.mark.skipif(
     shutil.which("systemd-analyze") is None, reason="there is no systemd"

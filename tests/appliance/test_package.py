@@ -25,7 +25,8 @@ pytestmark = [
 
 def inside(root: Path, script: str) -> str:
     """A script in the fresh system; what it said."""
-    line = ["chroot", str(root), "sh", "-ec", script]
+    own_processes = ["unshare", "--fork", "--pid", f"--mount-proc={root}/proc"]
+    line = [*own_processes, "chroot", str(root), "sh", "-ec", script]
     quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C.UTF-8"}
     done = subprocess.run(line, capture_output=True, text=True, env=quiet, check=False)
     assert done.returncode == 0, f"{script}: {done.stdout}{done.stderr}"
@@ -60,8 +61,9 @@ def test_it_installs_is_right_and_goes_again(fresh: tuple[Path, Path]) -> None:
     inside(root, "apt-get install -y --no-install-recommends /base.deb")
     inside(root, "id kiosk; test -x /usr/sbin/parcel-keeper; parcel-keeper status")
     units = "parcel-kiosk.service parcel-keeper.service parcel-take.path parcel-firewall.service"
-    assert inside(root, f"systemctl is-enabled {units}").split() == ["enabled"] * 4
-    also = "parcel-release.service parcel-take.service parcel-x.service"
+    units += " parcel-link.timer"
+    assert inside(root, f"systemctl is-enabled {units}").split() == ["enabled"] * 5
+    also = "parcel-release.service parcel-take.service parcel-x.service parcel-link.service"
     said = inside(root, f"systemd-analyze verify --man=no {units} {also} || true")
     mistakes = [line for line in said.splitlines() if "parcel" in line and "Xorg" not in line]
     assert mistakes == []

@@ -19,7 +19,7 @@ import pytest
 
 from central import backup as server_backup
 from central.app import build
-from central.notify.messages import Message
+from central.notify.message import Message
 from central.notify.outbox import Kind
 from central.notify.senders import SpoolNotifier
 from central.settings import Settings

@@ -280,6 +280,6 @@ def test_messages_look_like_the_carrier_whose_package_it_is(
     shown = str(html.get_payload(decode=True), "utf-8")  # type: ignore[arg-type]
     assert "Red &lt;b&gt; Parcels" in shown
     assert "border-top:6px solid #c40d1e" in shown
-    assert text_of(operators).startswith("Your package B")
+    assert text_of(operators).startswith("Hello Eva,\nYour package B")
     with pytest.raises(RequestError, match="colour 'red': right are six digits"):
         server.write(changes.change, server.central, "test", "red", "Red", (), "red")

@@ -23,11 +23,11 @@ from PIL import Image
 
 from central import housekeeping, schema
 from central.notify import health, leasing, worker
-from central.notify import messages as messages_module
+from central.notify import message as message_module
 from central.notify.outbox import Kind
 from central.notify.senders import email_of
 from central.notify.worker import quiet_until_ms
-from central.settings import Notifications
+from central.settings import Notifications, Smtp
 from kiosk.model.allocation import FirstAvailable
 from kiosk.model.clock import DAY_MS, HOUR_MS
 from kiosk.model.location import Service
@@ -211,10 +211,10 @@ def test_the_picture_in_the_mail_reads_as_the_code_in_its_words(
 
 
 def test_a_mail_is_written_the_same_whatever_other_channels_were_used() -> None:
-    message = messages_module.Message("id", Kind.STORED, "email", "e@x", "Über", "Grüße\n", "<p>ü")
+    message = message_module.Message("id", Kind.STORED, "email", "e@x", "Über", "Grüße\n", "<p>ü")
 
     def parts() -> list[object]:
-        made: Any = email_of(message, "a@b.c").get_payload()
+        made: Any = email_of(message, Smtp(host="x", sender="a@b.c")).get_payload()
         return [part.get_payload() for part in made]
 
     before = parts()

@@ -12,8 +12,10 @@ import requests
 
 from central import privacy, schema
 from central.pages.recipient_page import CODES_A_DAY
+from kiosk.store import commands as kiosk_commands
 from kiosk.store import packages
-from tests.support.central_server import Journal, Mailbox, Server, announce, text_of
+from kiosk.sync.receiving import receive
+from tests.support.central_server import LOCATION, Journal, Mailbox, Server, announce, text_of
 from tests.support.operators import obey, sync
 
 PERSON = {"name": "Eva", "email": "eva@example.org", "user_id": "eva", "language": "de"}
@@ -59,6 +61,73 @@ def test_the_package_is_kept_longer_until_it_may_not_be(
         answer = requests.post(f"{link}/extend", timeout=20)
         obey(kiosk)
     assert "kann nicht länger bleiben" in answer.text
+
+
+def test_the_new_day_is_shown_at_once_and_stays_when_the_locker_has_heard(
+    link: str, kiosk: Journal, server: Server
+) -> None:
+    zone = LOCATION.time_zone
+    server.write(lambda c: c.execute(schema.location.update().values(time_zone=zone)))
+    assert "Donnerstag, 7. Januar" not in requests.get(link, timeout=20).text
+    shown = requests.post(f"{link}/extend", timeout=20).text
+    assert re.search(r"Es liegt dort bis \W*Donnerstag, 7\. Januar", shown)
+    assert "sobald die Station davon weiß" in shown
+    for each in sync(kiosk).commands:
+        kiosk.do(kiosk_commands.apply, receive(each), zone)
+    sync(kiosk)
+    shown = requests.get(link, timeout=20).text
+    assert re.search(r"Es liegt dort bis \W*Donnerstag, 7\. Januar", shown)
+    assert "sobald die Station davon weiß" not in shown
+
+
+def test_the_page_has_the_code_the_picture_the_way_and_the_number(
+    link: str, server: Server, mailbox: tuple[int, Mailbox]
+) -> None:
+    code = re.findall(r"\d{3} \d{3} \d{3}", text_of(mailbox[1].wait_for(1)[0]))[0]
+    place = {"latitude": 52.5, "longitude": 13.4, "help_phone": "+49 30 1234567"}
+    server.write(lambda c: c.execute(schema.location.update().values(**place)))
+    listing = {"directions": "Behind <the> bakery", "opening_hours": "Mo-Fr 08:00-20:00"}
+    of_it = schema.location_listing.insert().values(location=LOCATION.id, **listing)
+    server.write(lambda c: c.execute(of_it))
+    page = requests.get(link, timeout=20).text
+    assert code in page
+    assert 'svg class="qr" role="img" aria-label="QR-Code' in page
+    assert "Behind &lt;the&gt; bakery" in page
+    assert re.search(r"Mo–Fr 08:00\W+20:00", page)
+    assert 'href="tel:+49301234567"' in page
+    assert 'href="geo:52.5,13.4?q=52.5%2C13.4"' in page
+    assert "openstreetmap.org/directions?to=52.5%2C13.4" in page
+    loaded = re.findall(r'(?:src|srcset|<link[^>]*href)="([^"]*)"', page)
+    assert loaded
+    assert not [each for each in loaded if "//" in each], "nothing comes from elsewhere"
+
+
+@pytest.mark.parametrize("end", ["fetched", "taken back", "over"])
+def test_the_page_says_how_it_ended_and_has_no_code_then(
+    link: str, server: Server, kiosk: Journal, end: str
+) -> None:
+    package = server.rows(schema.package)[0].id
+    place = {"help_phone": "+49 30 1234567"}
+    server.write(lambda c: c.execute(schema.location.update().values(**place)))
+    if end == "fetched":
+        kiosk.take_out(package)
+        sync(kiosk)
+        said = ["Abgeholt", "rufen Sie uns bitte an: +49 30 1234567"]
+    else:
+        status = "COLLECTED" if end == "taken back" else "EXPIRED"
+        server.write(lambda c: c.execute(schema.package.update().values(status=status)))
+        said = ["Geht zurück"] if end == "taken back" else ["Frist vorbei", "Einen Tag länger"]
+    page = requests.get(link, timeout=20)
+    assert page.status_code == 200
+    for each in said:
+        assert each in page.text
+    assert "svg class=" not in page.text.replace('svg class="band"', "")
+    assert ("/extend" in page.text) is (end == "over")
+
+
+def test_a_disputed_package_shows_no_code(link: str, server: Server) -> None:
+    server.write(lambda c: c.execute(schema.package.update().values(disputed_ms=1)))
+    assert 'svg class="qr"' not in requests.get(link, timeout=20).text
 
 
 def test_a_new_code_comes_by_mail_and_not_too_often(

@@ -24,7 +24,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from central import schema
 from central.auth import Role
-from central.notify.messages import Message, compose
+from central.notify.message import Message
+from central.notify.messages import compose
 from central.notify.outbox import Kind
 from central.notify.refusals import Whose, of_gateway, of_mail
 from central.notify.senders import ChannelError, EmailNotifier, SendError

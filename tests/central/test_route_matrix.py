@@ -83,6 +83,7 @@ RULES: dict[str, str] = {
     "DELETE /v1/couriers/revocations/{revocation}": Scope.COURIERS,
     "GET /v1/locations/{location}/courier-code": Scope.COURIERS,
     "POST /v1/receipts/{token}": IN_ADDRESS,
+    "GET /m/{token}": IN_ADDRESS,
     "GET /mine/{token}": IN_ADDRESS,
     "POST /mine/{token}/extend": IN_ADDRESS,
     "POST /mine/{token}/code": IN_ADDRESS,

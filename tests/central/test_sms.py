@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import threading
 from collections import deque
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ import pytest
 import requests
 
 from central import schema
+from central.notify.short_links import LENGTH
 from central.settings import Notifications, Sms
 from tests.support.central_server import Journal, Mailbox, Server, announce, wait_until
 from tests.support.operators import obey, sync
@@ -99,6 +101,23 @@ def test_a_code_comes_by_sms_as_the_gateway_wants_it(
     assert "Ihr Paket ist da" in asked["Body"]
     assert "\n" not in asked["Body"].strip()
     assert base64.b64decode(asked["authorization"].split()[1]) == b"AC1:secret"
+
+
+def test_an_sms_leads_to_the_persons_page_by_a_short_link(
+    server: Server, kiosk: Journal, gateway: Gateway
+) -> None:
+    put_in(server, kiosk)
+    wait_until(lambda: bool(gateway.asked))
+    [link] = re.findall(r"http\S+/m/\S+", gateway.asked[0]["Body"])
+    assert len(link) == len(f"{server.url}/m/") + LENGTH
+    assert "Länger?" in gateway.asked[0]["Body"]
+    page = requests.get(link, timeout=20)
+    assert page.url.startswith(f"{server.url}/mine/")
+    assert "Einen Tag länger" in page.text
+    assert requests.get(f"{link}x", timeout=20).status_code == 404
+    assert requests.get(f"{server.url}/m/aaaaaaaaaa", timeout=20).status_code == 404
+    [kept] = server.rows(schema.short_link)
+    assert link.rpartition("/")[2] not in str(kept), "who reads the database cannot follow it"
 
 
 @pytest.mark.parametrize("status", [429, 503])

@@ -53,6 +53,7 @@ from kiosk.model.location import (
     SuspectReason,
 )
 from kiosk.model.person import Role
+from kiosk.model.power import Power
 from kiosk.store.remote_help import Paused
 from tests.gallery.courier_samples import courier_views
 from tests.gallery.locker import (
@@ -273,8 +274,9 @@ def sample_machine() -> Machine:
     return Machine(
         now_ms=NOW_MS,
         is_time_trusted=False,
-        vitals=Vitals(version="0.9.0", disk_free_mb=11_400, temperature_c=51.5, server=server),
+        vitals=Vitals("0.9.0", 11_400, 51.5, bank_temperature_c=38.0, server=server),
         events=128_431,
+        power=Power(False, False, battery_percent=62.0, runtime_s=2_460),
         has_backup=True,
         backup_ms=NOW_MS - 8 * 3_600_000,
         choices=(

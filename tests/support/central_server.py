@@ -129,6 +129,7 @@ class Server:
     limits: Limits = field(default_factory=Limits)
     sms: Sms | None = None
     sender: str = "Lockers <lockers@example.org>"
+    reply_to: str = ""
     is_public: bool = False
     """Whether people reach it, so that their messages have links."""
     host: str = "127.0.0.1"
@@ -154,6 +155,7 @@ class Server:
                 host="127.0.0.1",
                 port=self.smtp_port,
                 sender=self.sender,
+                reply_to=self.reply_to,
                 security="none",
             )
         self.database_url = self.database_url or postgresql.url_of(self.folder)

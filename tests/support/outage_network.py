@@ -23,7 +23,7 @@ from central.app import build
 from central.context import Central
 from central.feed.tables import feed
 from central.notify import outages
-from central.notify.messages import Message
+from central.notify.message import Message
 from central.notify.worker import Worker
 from central.packages import service
 from central.packages.requests import Announcement

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from kiosk.flows.views.courier import Receipt, ReceiptLine
 from kiosk.flows.views.customer import EnterCode
 from kiosk.flows.views.shared import Ask, Trouble, View
 from kiosk.model.events import EventKind
+from kiosk.model.power import UNKNOWN, Power
 from kiosk.ui import texts, theme
 from kiosk.ui.directions import Side, direction_of
 from kiosk.ui.icons import GLYPHS
@@ -23,7 +25,7 @@ from kiosk.ui.language import ENGLISH, languages, speech
 from kiosk.ui.texts import courier
 from kiosk.ui.theme import Colour, Tone
 from tests.gallery.locker import NOW_MS, sample_doors, sample_location
-from tests.gallery.samples import sample_views
+from tests.gallery.samples import sample_machine, sample_views
 
 ROOT = Path(__file__).parents[2]
 LOCATION = sample_location()
@@ -192,3 +194,21 @@ def test_seconds_that_run_down_are_no_new_sentence(language: str) -> None:
     rest = {texts.spoken.without_numbers(said(seconds)) for seconds in range(3, 60)}
     assert len(rest) == 1
     assert len({said(1), said(3), said(20)}) == 3
+
+
+def test_the_machine_says_how_warm_the_locker_is_and_how_it_gets_its_power() -> None:
+    machine = sample_machine()
+    said = dict(texts.service.machine_details(machine, LOCATION))
+    assert said["In the locker"] == "38 °C"
+    assert said["Power"] == "Battery only · 62 % · 41 min left"
+    silent = replace(machine, power=UNKNOWN)
+    assert dict(texts.service.machine_details(silent, LOCATION))["Power"] == (
+        "The supply does not answer"
+    )
+    on_mains = replace(machine, power=Power(True, False, battery_percent=100.0))
+    assert dict(texts.service.machine_details(on_mains, LOCATION))["Power"] == "Mains · 100 %"
+    brief = dict(texts.service.machine_details(machine, LOCATION, brief=True))
+    assert brief["Power"] == "Battery only · 62 %"
+    assert "Power" not in dict(texts.service.machine_details(on_mains, LOCATION, brief=True))
+    bare = replace(machine, power=None, vitals=service.Vitals())
+    assert not {"Power", "In the locker"} & set(dict(texts.service.machine_details(bare, LOCATION)))

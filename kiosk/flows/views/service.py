@@ -10,6 +10,7 @@ from kiosk.flows.views.choices import Problem, Refused
 from kiosk.flows.views.shared import View
 from kiosk.model.location import Service, SlotStatus, SuspectReason
 from kiosk.model.person import Role
+from kiosk.model.power import Power
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,6 +141,8 @@ class Machine(View):
     vitals: Vitals
     events: int
     """How many the journal has."""
+    power: Power | None = None
+    """What the uninterruptible supply says; None where there is none."""
     has_backup: bool = False
     """Whether backups are to be made here."""
     backup_ms: int | None = None

@@ -29,6 +29,7 @@ from kiosk.flows.views.shared import View
 from kiosk.model.events import EventKind
 from kiosk.model.location import Location, Service, SlotStatus, SuspectReason
 from kiosk.model.person import Role
+from kiosk.model.power import Power
 from kiosk.model.scanner_test import ScannerFinding
 from kiosk.ui.language import ENGLISH, Speech
 from kiosk.ui.texts.parts import N_, Note, Words, failed, reason_word
@@ -357,6 +358,13 @@ def machine_details(
         (speech.say("Server"), _server(view, zone, speech)),
         (speech.say("Computer"), _computer(view, speech)),
     ]
+    power = view.power
+    if power is not None:
+        details.append((speech.say("Power"), _power(power, speech)))
+    bank_c = view.vitals.bank_temperature_c
+    if bank_c is not None:
+        degrees = speech.say("{degrees} °C", degrees=speech.number(bank_c))
+        details.append((speech.say("In the locker"), degrees))
     if view.has_backup:
         details.insert(2, (speech.say("Last backup"), _backup(view, zone, speech)))
     events = speech.say("Events: {count}", count=view.events)
@@ -372,6 +380,19 @@ def _computer(view: Machine, speech: Speech) -> str:
     if vitals.temperature_c is not None:
         degrees = speech.number(vitals.temperature_c)
         parts.append(speech.say("{degrees} °C", degrees=degrees))
+    return speech.row(parts, " · ")
+
+
+def _power(power: Power, speech: Speech) -> str:
+    """Mains or battery, and how long that lasts; the numbers only as the supply knows them."""
+    if power.is_on_mains is None:
+        return speech.say("The supply does not answer")
+    parts = [speech.say("Mains") if power.is_on_mains else speech.say("Battery only")]
+    if power.battery_percent is not None:
+        charge = speech.number(round(power.battery_percent))
+        parts.append(speech.say("{percent} %", percent=charge))
+    if power.runtime_s is not None and not power.is_on_mains:
+        parts.append(speech.say("{minutes} min left", minutes=speech.number(power.runtime_s // 60)))
     return speech.row(parts, " · ")
 
 
