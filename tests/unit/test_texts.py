@@ -207,8 +207,5 @@ def test_the_machine_says_how_warm_the_locker_is_and_how_it_gets_its_power() -> 
     )
     on_mains = replace(machine, power=Power(True, False, battery_percent=100.0))
     assert dict(texts.service.machine_details(on_mains, LOCATION))["Power"] == "Mains · 100 %"
-    brief = dict(texts.service.machine_details(machine, LOCATION, brief=True))
-    assert brief["Power"] == "Battery only · 62 %"
-    assert "Power" not in dict(texts.service.machine_details(on_mains, LOCATION, brief=True))
     bare = replace(machine, power=None, vitals=service.Vitals())
     assert not {"Power", "In the locker"} & set(dict(texts.service.machine_details(bare, LOCATION)))

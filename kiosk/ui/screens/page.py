@@ -170,9 +170,9 @@ class Page(Frame, Generic[V]):
 
     def update(self, view: V) -> None:
         """Take a new view of the same class; what the person typed stays."""
+        said = self._said()
         before, self.view = self.view, view
         self._release()
-        said = self._said()
         self.changed(before)
         self._refresh()
         if self._said() != said:

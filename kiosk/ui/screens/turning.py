@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Any, Protocol
 
 from kivy.uix.widget import Widget
 
@@ -16,9 +16,6 @@ from kiosk.ui.texts.choice_labels import choice_label
 from kiosk.ui.theme import TARGET_MM, Theme, Tone
 from kiosk.ui.widgets.buttons import Banner, Pressable
 from kiosk.ui.widgets.text import Icon, Words
-
-if TYPE_CHECKING:
-    from kiosk.ui.screens.frame import Frame
 
 _TITLE_SHARE = 0.5
 """A title that takes more of the room than this stands on the first page alone."""
@@ -123,10 +120,34 @@ class Turner(Pressable):
         self.icon.pos = (self.center_x - self.icon.width / 2, self.center_y - whole / 2)
 
 
+class Turnable(Protocol):
+    """What is turned: the frame of a screen with its parts."""
+
+    theme: Theme
+    title: Words
+    body: Words
+    note: Banner | None
+    sign: Widget | None
+    field: Widget | None
+    figure: Any
+
+    def space_before(self, part: Widget) -> float:
+        """How far it stands from what is over it."""
+
+    def arrange(self, *args: object) -> None:
+        """Lay everything out again."""
+
+    def add_widget(self, widget: Widget) -> None:
+        """Take a part in."""
+
+    def remove_widget(self, widget: Widget) -> None:
+        """Give a part back."""
+
+
 class Turning:
     """Which page of a screen is shown, and the button that turns it."""
 
-    def __init__(self, frame: Frame) -> None:
+    def __init__(self, frame: Turnable) -> None:
         self._frame = frame
         self._pages: list[Page] = []
         self._whole: dict[Words | Banner, tuple[str, str]] = {}

@@ -162,10 +162,10 @@ class DoorsFigure(Widget):
         self._place()
 
     def _has_room(self) -> bool:
-        beside = self._aside_height()
-        if not self.theme.is_portrait:
-            return bool(not self.has_legend and beside <= self.height * _ASIDE_SHARE)
-        return beside <= self.height * _ASIDE_SHARE_UPRIGHT
+        if not self.theme.is_portrait and self.has_legend:
+            return False
+        share = _ASIDE_SHARE_UPRIGHT if self.theme.is_portrait else _ASIDE_SHARE
+        return bool(self._aside_height() <= self.height * share)
 
     def _aside_height(self) -> float:
         """Of what stands over and under the doors."""
