@@ -152,6 +152,23 @@ def test_it_has_grown_is_only_read_and_is_itself(machine: VirtualMachine) -> Non
     assert "policy drop" in machine.run("nft list ruleset")
 
 
+def test_a_package_is_written_and_then_the_system_is_only_read_again(
+    machine: VirtualMachine,
+) -> None:
+    """As the security updates at night are."""
+    said = "Package: probe\nVersion: 1\nArchitecture: all\nMaintainer: nobody\nDescription: probe\n"
+    machine.run(
+        f"""set -e
+        mkdir -p /tmp/probe/DEBIAN /tmp/probe/usr/share/probe
+        printf '{said}' >/tmp/probe/DEBIAN/control
+        dpkg-deb --build /tmp/probe /tmp/probe.deb
+        apt-get install --yes /tmp/probe.deb
+        test -d /usr/share/probe""",
+        check=True,
+    )
+    assert machine.run("findmnt -no OPTIONS /").startswith("ro,")
+
+
 def test_a_disk_that_nobody_flushes_loses_what_was_written(machine: VirtualMachine) -> None:
     """The control: without it the power cuts below might be none."""
     machine.run("echo kept >/var/kept; sync /var/kept; fallocate -l 8192 /var/lost", check=True)
