@@ -415,11 +415,14 @@ def _backup(view: Machine, zone: str, speech: Speech) -> str:
     return speech.row((made, speech.say("Failed")), " · ") if view.backup_problem else made
 
 
-def board_details(view: Boards, speech: Speech = ENGLISH) -> tuple[tuple[str, str], ...]:
+def board_details(
+    view: Boards, location: Location, speech: Speech = ENGLISH
+) -> tuple[tuple[str, str], ...]:
     """Each board, where it is and how its line does."""
     rows = []
     for each in view.boards:
-        rows.append((each.board, _board_row(each, speech)))
+        since = _away_since(each, view, location, speech)
+        rows.append((each.board, _board_row(each, since, speech)))
         if each.last_request:
             rows.append((speech.say("Last frames"), _frames(each)))
     return tuple(rows)
@@ -440,7 +443,7 @@ def _hex(frame: bytes) -> str:
     return frame[:FRAME_BYTES].hex(" ").upper() + rest
 
 
-def _board_row(report: BoardReport, speech: Speech) -> str:
+def _board_row(report: BoardReport, since: str, speech: Speech) -> str:
     state = speech.say("Answers") if report.reachable else speech.say("No answer")
     timeouts = speech.say("timeouts: {count}", count=report.timeouts)
     counts = (
@@ -454,7 +457,7 @@ def _board_row(report: BoardReport, speech: Speech) -> str:
         speech.say("reconnects: {count}", count=report.reconnects),
     )
     where = f"{report.family}, {report.port}, {report.address}"
-    return speech.row((state, where, *counts), " · ")
+    return speech.row((state, since, where, *counts), " · ")
 
 
 _ROLES: Mapping[Role, str] = {
@@ -512,11 +515,21 @@ def _parts_test(view: PartsTest, location: Location, speech: Speech) -> Words:
     return Words(title, "\n".join(lines[1:]), failed(newest, location, speech))
 
 
-def silent_board(name: str, reason: str, speech: Speech) -> str:
-    """A board that does not answer, and why."""
-    if reason:
-        return f"{name}: {reason}"
-    return speech.say("{board}: no answer", board=name)
+def silent_board(report: BoardReport, view: Doors, location: Location, speech: Speech) -> str:
+    """A board that does not answer, why, and since when."""
+    name, reason = report.board, report.reason
+    text = f"{name}: {reason}" if reason else speech.say("{board}: no answer", board=name)
+    return speech.row((text, _away_since(report, view, location, speech)), " · ")
+
+
+def _away_since(
+    report: BoardReport, view: Doors | Boards, location: Location, speech: Speech
+) -> str:
+    since_ms = view.away_since_ms.get(report.board)
+    if report.reachable or since_ms is None:
+        return ""
+    when = speech.day_and_time(since_ms, location.time_zone)
+    return speech.say("since {when}", when=when)
 
 
 WORDS: Mapping[type[View], Callable[[Any, Location, Speech], Words]] = {

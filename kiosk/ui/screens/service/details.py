@@ -297,7 +297,7 @@ class BoardsPage(DetailsPage):
     view: Boards
 
     def details(self) -> tuple[tuple[str, str], ...]:
-        return texts.service.board_details(self.view, self.context.speech)
+        return texts.service.board_details(self.view, self.context.location, self.context.speech)
 
 
 class StaffPage(DetailsPage):

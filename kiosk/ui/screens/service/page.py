@@ -119,6 +119,7 @@ class DoorsFigure(Widget):
         """Whether the legend is here, and not beside the words."""
         self.boards: list[Banner] = []
         self._reports: tuple[BoardReport, ...] | None = None
+        self._view, self._location = page.view, page.context.location
         self._number = 0
         self.add_widget(self.drawing)
         self.bind(pos=self._place, size=self._place)
@@ -126,6 +127,7 @@ class DoorsFigure(Widget):
     def show(self, view: Doors) -> None:
         """Draw the doors as they are now."""
         self.drawing.paint({row.slot: door_look(row, self.theme) for row in view.doors})
+        self._view = view
         silent = tuple(board for board in view.boards if not board.reachable)
         if silent != self._reports:
             self._reports = silent
@@ -137,7 +139,7 @@ class DoorsFigure(Widget):
             self._place()
 
     def _banner(self, board: BoardReport) -> Banner:
-        text = texts.service.silent_board(board.board, board.reason, self.theme.speech)
+        text = texts.service.silent_board(board, self._view, self._location, self.theme.speech)
         return Banner(self.theme, text, "unplug", Tone.FAILED)
 
     def take_legend(self, *, here: bool) -> None:
@@ -267,7 +269,9 @@ class DoorsPage(Page[Doors]):
             yield self.context.speech.say(sign.word)
         for board in self.view.boards:
             if not board.reachable:
-                yield texts.service.silent_board(board.board, board.reason, self.context.speech)
+                yield texts.service.silent_board(
+                    board, self.view, self.context.location, self.context.speech
+                )
 
 
 class DoorPageScreen(Page[DoorPage]):
