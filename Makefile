@@ -5,6 +5,7 @@
 # make central           the central server, on loopback with its data in data/central
 # make cluster [FRESH=1]  two servers on PostgreSQL with two standbys, here; kill some of it and watch
 # make bench             the measurements, as a table and as build/bench.json
+# make accessibility    EN 301 549 and Section 508 clause by clause, in build/accessibility
 # make tour             a picture of every screen of every flow, in build/tour
 # make goldens          keep how the main screens look now; look at what changed
 # make check             style and types only
@@ -15,7 +16,7 @@
 # make audit DUMP=F      the lock files against F, a dump of known vulnerabilities; no network
 # make clean             what was built and cached; keeps .venv and the demo's data
 
-.PHONY: help run central cluster test test-nightly bench tour goldens check bom release release-sign image audit clean
+.PHONY: help run central cluster test test-nightly bench accessibility tour goldens check bom release release-sign image audit clean
 
 help:
 	@sed -n 's/^# \(make\)/\1/p' Makefile
@@ -45,6 +46,10 @@ bench:
 	@.ci/install test
 	@mkdir -p build
 	@.venv/bin/python -m tests.bench
+
+accessibility:
+	@.ci/install test
+	@.venv/bin/python -m tests.accessibility
 
 tour:
 	@.ci/install test

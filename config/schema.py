@@ -13,7 +13,6 @@ from argon2 import Type, extract_parameters
 from argon2.exceptions import InvalidHashError
 from pydantic import AfterValidator, BeforeValidator, Field, Strict
 
-from config.contrast import contrast_with_white
 from config.table import Hours
 from config.table import Table as _Table
 from config.updates import Updates
@@ -28,9 +27,6 @@ LANGUAGES = (
     ),
 )
 """The languages that the screen speaks: English, and each that has a catalogue."""
-
-ACCENT_CONTRAST = 4.5
-"""What white words on a site's own colour need at least (WCAG 1.4.3)."""
 
 MIN_HASH_BYTES = 16
 EMERGENCY_DIGITS = 3
@@ -118,13 +114,6 @@ def _with_a_port(ups: str) -> str:
     if int(ups.rpartition(":")[2] or 0 if ":" in ups else 1) not in range(1, 65_536):
         raise ValueError("names a port that there is not")
     return ups
-
-
-def _readable_under_white(code: str) -> str:
-    found = contrast_with_white(code)
-    if found < ACCENT_CONTRAST:
-        raise ValueError(f"is too light: white words on it have a contrast of {found:.1f}:1")
-    return code
 
 
 Language = Annotated[str, AfterValidator(_known_language)]
@@ -258,6 +247,10 @@ class Signal(_Table):
     channel: int = Field(ge=1, le=64, description="a spare output of the board, counted from 1")
     kind: Literal["light", "buzzer"] = Field(description='"light" or "buzzer"')
     locker: str = Field(description="the label of a locker")
+
+
+class ScannerPlace(Face):
+    """[scanner_place]: where codes are held to be scanned, in the drawing of the bank."""
 
 
 class Scanner(_Table):
@@ -515,13 +508,8 @@ class Climate(_Table):
 class Look(_Table):
     """[look]: what of the screens is the site's own."""
 
-    accent: (
-        Annotated[str, Field(pattern=r"^#[0-9A-Fa-f]{6}$"), AfterValidator(_readable_under_white)]
-        | None
-    ) = Field(
-        default=None,
-        description='a colour like "#0B4EA8", so dark that white words on it have a contrast of'
-        f" {ACCENT_CONTRAST}:1",
+    accent: Annotated[str, Field(pattern=r"^#[0-9A-Fa-f]{6}$")] | None = Field(
+        default=None, description='a colour like "#0B4EA8"; a light one carries dark words'
     )
     logo: PlainPath | None = Field(
         default=None,
@@ -531,6 +519,9 @@ class Look(_Table):
     night: Hours = Field(
         default="21:30-06:00",
         description='when the screens are dark and the sounds quiet, like "21:30-06:00", or ""',
+    )
+    motion: bool = Field(
+        default=True, description="false when nothing on the screens moves by itself, else true"
     )
     screen_saver_s: int = Field(
         default=180, ge=30, le=86_400, description="seconds, a whole number from 30 to 86400"
@@ -574,6 +565,9 @@ class Site(_Table):
         description="at least one [[boards]]"
     )
     scanner: Scanner | None = Field(default=None, description="a table [scanner], or none")
+    scanner_place: ScannerPlace | None = Field(
+        default=None, description="a table [scanner_place], or none"
+    )
     lockers: Annotated[tuple[Locker, ...], Strict(False), Field(min_length=1)] = Field(
         description="at least one [[lockers]]"
     )

@@ -96,6 +96,7 @@ def location_of(site: Site) -> Location:
             for slot in locker.slots
         ),
         screen=_rectangle(site.screen),
+        scanner=None if site.scanner_place is None else _rectangle(site.scanner_place),
         country=site.location.country or "",
         privacy_contact="" if site.privacy is None else site.privacy.contact,
     )
@@ -243,6 +244,7 @@ def site_look_of(site: Site, data: Path) -> SiteLook:
         logo=logo,
         is_night=lambda: night.holds(clock.now().wall_ms),
         saver_after_s=site.look.screen_saver_s,
+        moves=site.look.motion,
     )
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from central.carriers.appearance import Look
@@ -68,20 +68,21 @@ class About:
     directions: str = ""
     opening_hours: str = ""
     ways: Ways = Ways()
+    runs_left: bool = field(init=False)
+    """Whether any words run from right to left: the language's own, or a name among them."""
+
+    def __post_init__(self) -> None:
+        named = (
+            *(self.location.name, self.location.address, self.person.name, self.directions),
+            *(self.look.name, self.brand.name, "" if self.delegate is None else self.delegate.name),
+        )
+        runs_left = self.is_from_right or bidi.is_right_to_left(" ".join(named))
+        object.__setattr__(self, "runs_left", runs_left)
 
     @property
     def is_from_right(self) -> bool:
         """Whether the language's own words run from right to left."""
         return self.language in RIGHT_TO_LEFT
-
-    @property
-    def runs_left(self) -> bool:
-        """Whether any words run from right to left: the language's own, or a name among them."""
-        named = (
-            *(self.location.name, self.location.address, self.person.name, self.directions),
-            *(self.look.name, self.brand.name, "" if self.delegate is None else self.delegate.name),
-        )
-        return self.is_from_right or bidi.is_right_to_left(" ".join(named))
 
     @property
     def words(self) -> Mapping[str, str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
-from functools import cache
+from functools import cache, lru_cache
 from itertools import groupby
 from typing import Any
 
@@ -55,6 +55,7 @@ def listed(language: str, *parts: str) -> str:
     return comma(language).join(part for part in parts if part)
 
 
+@lru_cache(1000)
 def opening_hours(text: str, language: str, always: str) -> str:
     """Opening hours as OpenStreetMap writes them, in words; "" where nobody said or they are not
     readable. `always`: what is said of a place that never shuts. The times keep their order in

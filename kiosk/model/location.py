@@ -133,6 +133,8 @@ class Location:
     slots: tuple[Slot, ...]
     screen: Rectangle
     """Where the screen is in the drawing ("you are here")."""
+    scanner: Rectangle | None = None
+    """Where codes are held to be scanned, in the drawing; None where nobody said."""
     privacy_contact: str = ""
     """Whom people ask what is kept of them; "" where nobody said."""
     country: str = ""

@@ -1,7 +1,8 @@
 """What is said and sounded when a screen comes: prompts in the access mode, directions for all.
 
 Nothing that is said holds a digit of a code: only the words of a view are spoken, never what is
-typed or shown in its figure. Sounds are never the only sign of anything.
+typed or shown in its figure. What is somebody's own is said into a headphone alone. Sounds are
+never the only sign of anything.
 """
 
 from __future__ import annotations
@@ -30,9 +31,11 @@ class Announcer:
         is_night: Callable[[], bool],
         *,
         speaks_directions: bool = True,
+        is_private: Callable[[], bool] = lambda: False,
     ) -> None:
         self._loudspeaker = loudspeaker
         self._is_night = is_night
+        self._is_private = is_private
         self._speaks_directions = speaks_directions
         self._said = ""
 
@@ -84,7 +87,13 @@ class Announcer:
 
     def _text(self, page: Page[Any]) -> str:
         if page.theme.is_access:
-            return texts.spoken.screen(page.view, page.words(), page.prompts(), page.context.speech)
+            return texts.spoken.screen(
+                page.view,
+                page.words(),
+                page.prompts(),
+                page.context.speech,
+                is_private=self._is_private(),
+            )
         is_direction = isinstance(page.view, DoorOpen) and page.view.purpose is Purpose.TAKE
         if is_direction and self._speaks_directions and not self._is_night():
             return texts.spoken.screen(page.view, page.words(), (), page.context.speech)

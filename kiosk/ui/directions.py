@@ -43,6 +43,16 @@ def bank_outline(location: Location) -> Rectangle:
     return Rectangle(left, bottom, right - left, top - bottom)
 
 
+def arrow_to(place: Rectangle, screen: Rectangle) -> tuple[int, int]:
+    """From the screen to something else in the drawing: -1 for left and down, 1 for right and up,
+    0 for level with the screen."""
+    middle_x = place.left_mm + place.width_mm / 2
+    middle_y = place.bottom_mm + place.height_mm / 2
+    across = (middle_x > screen.left_mm + screen.width_mm) - (middle_x < screen.left_mm)
+    up = (middle_y > screen.bottom_mm + screen.height_mm) - (middle_y < screen.bottom_mm)
+    return across, up
+
+
 def direction_of(label: str, location: Location) -> Direction:
     """Where the door with this label is, from in front of the screen."""
     door, screen, bank = location.slot(label).door, location.screen, bank_outline(location)

@@ -105,8 +105,8 @@ class ScreenManager(Widget, Tools):
         self.panel = panel
         self.site_look = site_look or SiteLook()
         self.preference = Preference()
-        self._announcer = self._made_announcer(sound or Sound())
         self._jack = sound.jack if sound is not None else None
+        self._announcer = self._made_announcer(sound or Sound())
         self._had_plug = False
         self._focus: Focus | None = None
         self.context = Context(location, self._theme(location), self._emit, self, self._make_logo)
@@ -119,6 +119,8 @@ class ScreenManager(Widget, Tools):
         self._touch_s = float("-inf")
         self._touch: object = None
         self._typed_ahead = ""
+        self._first: FirstPage | None = None
+        """The first screen, whose keypad became that of the page: a finger goes on typing."""
         self._aside: Page[Any] | None = None
         self._rest = Clock.create_trigger(self._save_screen, self.site_look.saver_after_s)
         self._recovery = Clock.create_trigger(self._recover, _FAULT_S)
@@ -132,7 +134,12 @@ class ScreenManager(Widget, Tools):
             sound.loudspeaker,
             self.site_look.is_night,
             speaks_directions=sound.speaks_directions,
+            is_private=self._is_private,
         )
+
+    def _is_private(self) -> bool:
+        """Whether only the person hears what is said; asked now: the plug may just have gone."""
+        return self._jack is not None and self._jack.has_plug()
 
     # --- views in ---
 
@@ -175,8 +182,10 @@ class ScreenManager(Widget, Tools):
                 break
         self._replace(page)
         self._aside = before if isinstance(page, MoreTimePage) else None
+        self._first = None
         if isinstance(before, FirstPage) and isinstance(page, CodePage):
             page.text_input(self._typed_ahead)
+            self._first = before
         self._typed_ahead = ""
 
     def _replace(self, page: Page[Any]) -> None:
@@ -206,7 +215,8 @@ class ScreenManager(Widget, Tools):
         wanted = self.preference
         spoken = speech(wanted.language or location.languages[0])
         colours = self.site_look.palette(is_access=wanted.is_access)
-        return Theme(self.panel, spoken, colours, wanted.is_access)
+        moves = self.site_look.moves and not wanted.is_access
+        return Theme(self.panel, spoken, colours, wanted.is_access, moves)
 
     def _settle(self, preference: Preference) -> None:
         """Make screens like this from now on."""
@@ -314,6 +324,8 @@ class ScreenManager(Widget, Tools):
         if page is None:
             return was_dark
         self._rest_if_nobody_is_here(page.view)
+        if isinstance(page, FirstPage):
+            page.point()
         if not page.is_answered and not isinstance(page, FirstPage):
             self._on_event(Stirred())
         return was_dark
@@ -378,9 +390,19 @@ class ScreenManager(Widget, Tools):
         if self._touch is not None and now_s - self._touch_s < _LOST_TOUCH_S:
             return True  # a second finger means nothing
         self._touch, self._touch_s = touch, now_s
-        if self._somebody_is_here() or Clock.time() - self._shown_s < look.PRESS_GUARD_S:
+        if self._somebody_is_here():
+            return True
+        if Clock.time() - self._shown_s < look.PRESS_GUARD_S:
+            self._go_on_typing(touch)
             return True
         return bool(super().on_touch_down(touch))
+
+    def _go_on_typing(self, touch: MotionEvent) -> None:
+        """A touch that came just after the keypad of the first screen meant that one's key."""
+        page = self.page
+        digit = self._first.digit_at(touch) if self._first is not None else ""
+        if digit and isinstance(page, CodePage) and not page.is_answered:
+            page.text_input(digit)
 
     def on_touch_up(self, touch: MotionEvent) -> bool:
         if touch is self._touch:

@@ -13,10 +13,21 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
+from kiosk.ui.colours import (
+    BLACK,
+    WHITE,
+    Colour,
+    colour,
+    contrast,
+    distance,
+    luminance,
+    mixed,
+    nearest,
+)
 from kiosk.ui.language import ENGLISH, Speech
 from kiosk.ui.panel import Panel
 
-Colour = tuple[float, float, float, float]
+__all__ = ["Colour", "colour", "contrast"]
 
 CAPITAL_PER_EM = 0.668
 """Height of a capital letter in Atkinson Hyperlegible, as a part of its font size."""
@@ -51,31 +62,6 @@ class Tone(StrEnum):
     DONE = "DONE"
     WAITING = "WAITING"
     FAILED = "FAILED"
-
-
-def colour(code: str) -> Colour:
-    """A colour by its code, like "#0B4EA8"."""
-    red, green, blue = (int(code[place : place + 2], 16) / 255 for place in (1, 3, 5))
-    return (red, green, blue, 1.0)
-
-
-def contrast(one: Colour, other: Colour) -> float:
-    """The contrast of two colours, from 1 to 21, as WCAG 2.2 defines it."""
-    lighter, darker = sorted((_luminance(one), _luminance(other)), reverse=True)
-    return (lighter + 0.05) / (darker + 0.05)
-
-
-def _luminance(shade: Colour) -> float:
-    red, green, blue = (
-        part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in shade[:3]
-    )
-    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
-
-
-def mixed(one: Colour, other: Colour, share: float) -> Colour:
-    """A colour between two; `share` is the other's part, 0 to 1."""
-    red, green, blue = (a + (b - a) * share for a, b in zip(one[:3], other[:3], strict=True))
-    return (red, green, blue, 1.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,33 +101,64 @@ class Palette:
     tones: Mapping[Tone, ToneColours]
 
     def with_accent(self, accent: Colour) -> Palette:
-        """The same with a site's own colour for what can be done; lightened on a dark ground until
-        it stands out there as it does on a light one."""
-        is_dark = _luminance(self.ground) < 0.2
-        share = 0.0
-        while is_dark and contrast(mixed(accent, _WHITE, share), self.ground) < _TEXT_CONTRAST:
-            share += 0.05
-        strong = mixed(accent, _WHITE, share)
-        on_strong = _BLACK if is_dark else _WHITE
-        soft = mixed(strong, self.ground if is_dark else _WHITE, 0.88)
-        act = ToneColours(strong, on_strong, soft, strong)
-        tones = {**self.tones, Tone.ACT: act}
+        """The same with a site's own colour for what can be done.
+
+        A light one carries dark words. It is made lighter on a dark ground until it stands out, and
+        darker or lighter until nobody takes it for the colour of errors.
+        """
+        is_dark = luminance(self.ground) < _DARK
+        failed = self.tones[Tone.FAILED]
+
+        def is_apart(shade: Colour) -> bool:
+            reds = (failed.strong, failed.strong_ink)
+            return min(distance(shade, red) for red in reds) >= APART_FROM_ERRORS
+
+        def stands_out(shade: Colour) -> bool:
+            return not is_dark or contrast(shade, self.ground) >= TEXT_CONTRAST
+
+        strong = nearest(accent, lambda shade: is_apart(shade) and stands_out(shade))
+        on_strong = next(
+            (words for words in (WHITE, self.on_strong_dark()) if _is_read(words, strong)), BLACK
+        )
+        soft = mixed(strong, self.ground if is_dark else WHITE, 0.88)
+        if distance(soft, failed.soft) < _APART_WHEN_PALE:
+            soft = self.tones[Tone.CALM].soft
+        grounds = (self.ground, self.surface, soft)
+        ink = nearest(
+            strong,
+            lambda shade: is_apart(shade) and all(_is_read(shade, each) for each in grounds),
+        )
+        act = ToneColours(strong, on_strong, soft, ink)
         return replace(
             self,
-            tones=tones,
-            pressed=mixed(strong, self.surface, 0.82),
-            act_pressed=mixed(strong, _WHITE if is_dark else _BLACK, 0.25),
+            tones={**self.tones, Tone.ACT: act},
+            pressed=mixed(soft, self.ink, 0.06),
+            act_pressed=mixed(strong, BLACK if on_strong == WHITE else WHITE, 0.25),
         )
 
+    def on_strong_dark(self) -> Colour:
+        """The dark words on a light strong colour."""
+        return min(self.ink, self.on_ink, key=luminance)
 
-_TEXT_CONTRAST: Final = 4.5
-_WHITE, _BLACK = colour("#FFFFFF"), colour("#000000")
+
+def _is_read(words: Colour, ground: Colour) -> bool:
+    return contrast(words, ground) >= TEXT_CONTRAST
+
+
+TEXT_CONTRAST: Final = 4.5
+"""What words need at least (WCAG 1.4.3)."""
+CONTROL_CONTRAST: Final = 3.0
+"""What the edge of a thing that can be touched needs at least (WCAG 1.4.11)."""
+APART_FROM_ERRORS: Final = 0.14
+"""How far a site's own colour keeps from the colour of errors, as `distance` measures it."""
+_APART_WHEN_PALE: Final = 0.02
+_DARK: Final = 0.2
 
 LIGHT = Palette(
     ground=colour("#F3F2ED"),
-    surface=_WHITE,
+    surface=WHITE,
     ink=colour("#15202B"),
-    on_ink=_WHITE,
+    on_ink=WHITE,
     ink_soft=colour("#46525E"),
     edge=colour("#7F8A94"),
     line=colour("#D5D8D8"),
@@ -176,16 +193,16 @@ NIGHT = Palette(
     },
 )
 HIGH_CONTRAST = Palette(
-    ground=_BLACK,
-    surface=_BLACK,
-    ink=_WHITE,
-    on_ink=_BLACK,
-    ink_soft=_WHITE,
-    edge=_WHITE,
+    ground=BLACK,
+    surface=BLACK,
+    ink=WHITE,
+    on_ink=BLACK,
+    ink_soft=WHITE,
+    edge=WHITE,
     line=colour("#B8B8B8"),
     quiet=colour("#2B2B2B"),
     pressed=colour("#333333"),
-    act_pressed=_WHITE,
+    act_pressed=WHITE,
     tones={
         Tone.CALM: _tone("#FFFFFF", "#000000", "#2B2B2B"),
         Tone.ACT: _tone("#9CCBFF", "#000000", "#0A2038"),
@@ -207,6 +224,8 @@ class SiteLook:
     """A picture that stands where the location's name would."""
     is_night: Callable[[], bool] = lambda: False
     """Whether the dark palette is wanted now."""
+    moves: bool = True
+    """Whether anything on the screens moves by itself; in the access mode nothing does."""
     saver_after_s: float = 180.0
     """How long nobody must have touched the first screen before it goes dark."""
 
@@ -231,10 +250,18 @@ class Theme:
     colours: Palette = LIGHT
     is_access: bool = False
     """Large text, and what can be touched in the lower part of the panel."""
+    moves: bool = True
+    """Whether anything on the screens moves by itself."""
 
     def tone(self, tone: Tone) -> ToneColours:
         """The colours of a tone."""
         return self.colours.tones[tone]
+
+    def edge_around(self, fill: Colour) -> Colour:
+        """The edge of a thing that can be touched: its own colour, unless that does not stand out
+        from the ground."""
+        is_seen = contrast(fill, self.colours.ground) >= CONTROL_CONTRAST
+        return fill if is_seen else self.tone(Tone.ACT).strong_ink
 
     def capital_mm(self, step: str) -> float:
         """The height of capitals of this step; those that are huge already stay so."""

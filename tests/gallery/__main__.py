@@ -41,7 +41,7 @@ def main(
     folder.mkdir(parents=True, exist_ok=True)
     wanted = [(name, view) for name, view in sample_views() if only in name]
     views = iter([(name, view) for name, view in wanted if not exact or name in exact])
-    night = SiteLook(is_night=lambda: mode == "night")
+    night = SiteLook(is_night=lambda: mode == "night", moves=False)
     preference = Preference(is_access=mode == "access")
     window = KioskWindow(sample_location(language), panel, lambda event: None, site_look=night)
     window.app.bind(on_start=lambda _: _next_picture(window, views, folder, preference))

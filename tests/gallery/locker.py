@@ -49,6 +49,7 @@ def sample_location(language: str = "en") -> Location:
         ),
         slots=tuple(slots),
         screen=Rectangle(1010, 850, 280, 480),
+        scanner=Rectangle(1110, 720, 80, 60),
     )
 
 

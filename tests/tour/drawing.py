@@ -39,7 +39,7 @@ def draw(
 
     folder.mkdir(parents=True, exist_ok=True)
     preference = Preference(is_access=mode == "access")
-    look = SiteLook(is_night=lambda: mode == "night")
+    look = SiteLook(is_night=lambda: mode == "night", moves=False)
     window = KioskWindow(location(language), panel, lambda event: None, site_look=look)
     coming = iter(named)
 

@@ -96,12 +96,6 @@ MISTAKES = {
         '"5"',
         "is not a whole number",
     ),
-    "accent too light": (
-        ('night = ""', 'accent = "#7FB2F0"'),
-        "look.accent",
-        '"#7FB2F0"',
-        "is too light: white words on it have a contrast of 2.2:1",
-    ),
     "accent no colour": (
         ('night = ""', 'accent = "blue"'),
         "look.accent",

@@ -19,12 +19,14 @@ from kiosk.flows.views.shared import Ask, Trouble, View
 from kiosk.model.events import EventKind
 from kiosk.model.power import UNKNOWN, Power
 from kiosk.ui import texts, theme
+from kiosk.ui.colours import distance
 from kiosk.ui.directions import Side, direction_of
 from kiosk.ui.icons import GLYPHS
 from kiosk.ui.language import ENGLISH, languages, speech
 from kiosk.ui.texts import courier
 from kiosk.ui.theme import Colour, Tone
 from tests.gallery.locker import NOW_MS, sample_doors, sample_location
+from tests.gallery.panels import PANELS
 from tests.gallery.samples import sample_machine, sample_views
 
 ROOT = Path(__file__).parents[2]
@@ -163,6 +165,37 @@ def test_a_sites_own_colour_is_made_to_stand_out_by_night_too() -> None:
         assert contrast(act.strong, own.ground) >= 3
         assert contrast(act.soft, own.ink) >= 7
     assert theme.LIGHT.with_accent(accent).tones[Tone.ACT].strong == accent
+
+
+EIGHTHS = [f"{part:02X}" for part in (0, 64, 128, 192, 255)]
+ACCENTS = [f"#{red}{green}{blue}" for red in EIGHTHS for green in EIGHTHS for blue in EIGHTHS]
+BRANDS = ("#FFCC00", "#E2001A", "#D40511", "#C8102E", "#A31D17", "#FF9D93", "#7FB2F0", "#777777")
+
+
+@pytest.mark.parametrize("palette", ["light", "night"])
+def test_every_accent_can_be_read_and_is_no_error(palette: str) -> None:
+    for accent in (*BRANDS, *ACCENTS):
+        own = PALETTES[palette].with_accent(theme.colour(accent))
+        act, failed = own.tones[Tone.ACT], own.tones[Tone.FAILED]
+        for words, ground in (
+            *((act.on_strong, act.strong), (act.on_strong, own.act_pressed)),
+            *((act.strong_ink, own.ground), (act.strong_ink, own.surface)),
+            *((act.strong_ink, act.soft), (own.ink, act.soft)),
+            *((own.ink_soft, act.soft), (own.ink, own.pressed)),
+        ):
+            assert contrast(words, ground) >= 4.5, accent
+        for one in (act.strong, act.strong_ink):
+            for other in (failed.strong, failed.strong_ink):
+                assert distance(one, other) >= 0.14, accent
+        assert distance(act.soft, failed.soft) >= 0.02, accent
+        edge = theme.Theme(PANELS["1280x800"], colours=own).edge_around(act.strong)
+        assert contrast(edge, own.ground) >= 3, accent
+
+
+def test_a_light_accent_stays_and_carries_dark_words() -> None:
+    yellow = theme.colour("#FFCC00")
+    act = theme.LIGHT.with_accent(yellow).tones[Tone.ACT]
+    assert act.strong == yellow and luminance(act.on_strong) < 0.1
 
 
 def test_words_need_no_window() -> None:

@@ -58,6 +58,8 @@ class Frame(Widget):
     """In landscape the row with the name is left out, so that the figure has its height."""
     keeps_name = False
     """The name stands in the top row even where there is little room."""
+    name_steps: tuple[str, ...] = ("text",)
+    """The type of the location's name in the top row."""
     figure_least_mm = 0.0
     """The height that the figure keeps over or under words that need the room."""
     figure_yields = False
@@ -378,7 +380,7 @@ class Frame(Widget):
             return inner.top
         height = self.row_height()
         y = inner.top - height
-        self.header.fit_line()
+        self.header.fit_line(self.name_steps)
         needed = min(name.width, inner.width * 0.45) + theme.gap if has_name else 0.0
         if theme.is_cramped:
             needed = inner.width

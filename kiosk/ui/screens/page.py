@@ -47,6 +47,9 @@ class Tools:
     def typed(self, count: int) -> None:
         """So many digits are typed now."""
 
+    def type_text(self, text: str) -> None:
+        """Take these characters as a keyboard's; ahead of the next screen where that is due."""
+
     def test_sound(self) -> None:
         """Play and say something, whatever the mode and the hour."""
 
@@ -287,7 +290,7 @@ class Page(Frame, Generic[V]):
             return []
         speech, tools = self.context.speech, self.context.tools
         made = []
-        if self.has_language_tool() and not self.theme.is_cramped:
+        if self.has_language_tool():
             made.append(self._tool(speech.own_name, "languages", tools.choose_language))
         text = texts.parts.ACCESS_OFF if self.theme.is_access else texts.parts.ACCESS_ON
         made.append(self._tool(speech.say(text), "accessibility", tools.switch_access))
@@ -295,7 +298,7 @@ class Page(Frame, Generic[V]):
 
     def has_language_tool(self) -> bool:
         """Whether another language can be chosen from the top row."""
-        return len(self.context.location.languages) > 1
+        return len(self.context.location.languages) > 1 and not self.theme.is_cramped
 
     def _tool(self, text: str, icon: str, action: Callable[[], None]) -> WordButton:
         button = WordButton(self.theme, text, icon, action, plain=True)

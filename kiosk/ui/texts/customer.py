@@ -53,6 +53,15 @@ def _no_door_works(location: Location, speech: Speech) -> Words:
     return Words(title, body, Note(call_us(location, speech), Tone.WAITING, "phone"))
 
 
+def steps(speech: Speech) -> tuple[str, str, str]:
+    """How a package is picked up, under the three pictures of the first screen."""
+    return (
+        speech.say("Scan or type your code"),
+        speech.say("Your door opens"),
+        speech.say("Take it and close the door"),
+    )
+
+
 def _closed(paused: Paused, location: Location, speech: Speech) -> Words:
     why = {
         PauseReason.MAINTENANCE: speech.say("We're working on it."),

@@ -84,6 +84,25 @@ def direction_sentence(direction: Direction, speech: Speech = ENGLISH) -> str:
     return speech.say("Just below this screen")
 
 
+_TO_THE_SCANNER: Mapping[tuple[int, int], str] = {
+    (0, -1): N_("The scanner is below this screen"),
+    (0, 1): N_("The scanner is above this screen"),
+    (-1, 0): N_("The scanner is to the left of this screen"),
+    (1, 0): N_("The scanner is to the right of this screen"),
+}
+
+
+def to_the_scanner(across: int, up: int, speech: Speech) -> str:
+    """Where the scanner is, in words; `across` and `up` as `arrow_to` gives them."""
+    return speech.say(_TO_THE_SCANNER[(across, 0) if across else (0, up)])
+
+
+def arrow_icon(across: int, up: int) -> str:
+    """The arrow that points there, true to the steel in every language."""
+    named = ({1: "up", -1: "down"}.get(up), {1: "right", -1: "left"}.get(across))
+    return "-".join(("arrow", *(each for each in named if each)))
+
+
 def direction_icon(direction: Direction) -> str:
     """The arrow that points there, true to the steel in every language."""
     if direction.side is Side.HERE:

@@ -20,12 +20,15 @@ _TITLE_ONLY = (
 """Views for staff with barcodes in them: only what they are is spoken."""
 
 
-def screen(view: View, words: Words, prompts: Iterable[str], speech: Speech) -> str:
-    """What a screen says aloud."""
+def screen(
+    view: View, words: Words, prompts: Iterable[str], speech: Speech, *, is_private: bool = False
+) -> str:
+    """What a screen says aloud; of somebody's number nothing, unless only they hear it."""
     title = words.title
     if isinstance(view, ConfirmPhone):
         # Who does not see a number can only hear that it is right: figure by figure.
-        title = " ".join(sign for sign in title if sign.isdigit() or sign == "+")
+        number = " ".join(sign for sign in title if sign.isdigit() or sign == "+")
+        title = number if is_private else speech.say("Plug in headphones to hear the number.")
     parts = [title]
     if isinstance(view, ScanPackage) and not view.typing:
         parts.append(run_count(view, speech))

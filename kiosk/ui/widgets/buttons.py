@@ -147,7 +147,7 @@ class WordButton(Pressable):
             fill, edge, ink = colours.quiet, colours.quiet, colours.ink_soft
         elif self.tone is Tone.ACT:
             fill = colours.act_pressed if self.pressed else act.strong
-            edge, ink = fill, act.on_strong
+            edge, ink = self.theme.edge_around(fill), act.on_strong
         else:
             usual = _CLEAR if self.plain else colours.surface
             fill = colours.pressed if self.pressed else usual

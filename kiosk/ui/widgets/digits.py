@@ -120,7 +120,7 @@ class DigitField(Widget):
             active = number == len(digits) and tone is Tone.CALM
             ground = failed.soft if tone is Tone.FAILED else colours.surface
             is_drawn = number < self._places
-            edge = self.theme.tone(Tone.ACT).strong if active else line
+            edge = self.theme.tone(Tone.ACT).strong_ink if active else line
             cell.line_colour.rgba = edge if is_drawn else _UNSEEN
             cell.ground_colour.rgba = ground if is_drawn else _UNSEEN
             cell.ink.rgba = ink if there and not self.hidden else _UNSEEN

@@ -54,25 +54,26 @@ class Key(Pressable):
         self.restyle()
 
     def on_touch_down(self, touch: MotionEvent) -> bool:
-        if self.collide_point(*touch.pos):
-            now_s = Clock.get_boottime()
-            bounced = now_s - self._touched_s < look.KEY_BOUNCE_S
-            self._touched_s = now_s
-            if bounced:
-                return True
+        if self.collide_point(*touch.pos) and self.has_bounced():
+            return True
         return bool(super().on_touch_down(touch))
+
+    def has_bounced(self) -> bool:
+        """Whether this touch, which is noted, comes sooner after the last than a finger can."""
+        before_s, self._touched_s = self._touched_s, Clock.get_boottime()
+        return self._touched_s - before_s < look.KEY_BOUNCE_S
 
     def restyle(self) -> None:
         colours, act = self.theme.colours, self.theme.tone(Tone.ACT)
         if self.name == ENTER and not self.disabled:
             self.fill = colours.act_pressed if self.pressed else act.strong
-            self.edge, self.label.ink = self.fill, act.on_strong
+            self.edge, self.label.ink = self.theme.edge_around(self.fill), act.on_strong
             return
         if self.disabled:
             self.fill, self.edge, self.label.ink = colours.ground, colours.line, colours.edge
             return
         self.fill = colours.pressed if self.pressed else colours.surface
-        self.edge = act.strong if self.pressed else colours.edge
+        self.edge = act.strong_ink if self.pressed else colours.edge
         self.label.ink = colours.ink
 
     def arrange(self) -> None:

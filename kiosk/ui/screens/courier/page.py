@@ -274,7 +274,7 @@ class TypedLine(Card):
 
     def __init__(self, theme: Theme) -> None:
         self._text = ""
-        super().__init__(theme, fill=theme.colours.surface, edge=theme.tone(Tone.ACT).strong)
+        super().__init__(theme, fill=theme.colours.surface, edge=theme.tone(Tone.ACT).strong_ink)
         self.words = Words(theme, text="", bold_face=True)
         self.add_widget(self.words)
 
@@ -362,7 +362,7 @@ class BoxPicture(Widget):
         with self.canvas:
             Color(*(colours.quiet if muted else act.soft))
             self._faces = [Mesh(mode="triangle_fan") for _ in range(3)]
-            Color(*(colours.edge if muted else act.strong))
+            Color(*(colours.edge if muted else act.strong_ink))
             self._lines = [SmoothLine(width=1.2, close=True) for _ in range(3)]
 
     def extent_mm(self) -> tuple[float, float]:

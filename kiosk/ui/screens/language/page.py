@@ -7,7 +7,7 @@ from collections.abc import Callable
 from kiosk.flows.views.choices import Choice
 from kiosk.flows.views.shared import View
 from kiosk.ui import texts
-from kiosk.ui.screens.first.page import Languages
+from kiosk.ui.screens.first.parts import Languages
 from kiosk.ui.screens.page import Area, Context, Page
 from kiosk.ui.widgets.buttons import WordButton
 

@@ -214,7 +214,7 @@ class OpeningBars(Card):
             if count:
                 height = max(2.0, room * count / most)
                 with self.bars.canvas:
-                    Color(*self.theme.tone(Tone.ACT).strong)
+                    Color(*self.theme.tone(Tone.ACT).strong_ink)
                     RoundedRectangle(
                         pos=(left + 0.15 * step, floor),
                         size=(0.7 * step, height),

@@ -17,7 +17,7 @@ from kiosk.model.person import NUMBER_DIGITS_MAX, NUMBER_DIGITS_MIN, SECRET_DIGI
 from kiosk.ui import texts
 from kiosk.ui.screens.courier.page import TypedLine
 from kiosk.ui.screens.entry.page import EntryPage
-from kiosk.ui.screens.first.page import Languages
+from kiosk.ui.screens.first.parts import Languages
 from kiosk.ui.screens.page import Area, Page
 from kiosk.ui.screens.service.details import DetailsPage
 from kiosk.ui.theme import Tone

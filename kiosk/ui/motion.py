@@ -1,0 +1,54 @@
+"""What moves on a screen: few things, calmly, a few times a second, and nothing where nobody is.
+
+The whole window is drawn again for each step. Drawn by software that is a good part of a core, so a
+movement takes a step only as often as the last steps leave most of the time free.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Final
+
+from kivy.clock import Clock
+
+ROUND_S: Final = 1.4
+"""How long a movement that comes back to where it began takes: 0.7 Hz."""
+STEP_S: Final = 0.2
+"""The time between two steps."""
+
+
+class Motion:
+    """Calls `draw` with 0 at rest, up to 1, and back to 0, round after round.
+
+    With `rounds` it rests after so many; else it goes on until `stop`. At rest it costs nothing: no
+    event of the clock is left.
+    """
+
+    def __init__(self, draw: Callable[[float], None], rounds: int | None = None) -> None:
+        self._draw = draw
+        self._rounds = rounds
+        self._begun_s = 0.0
+        self._clock = Clock.create_trigger(self._step, STEP_S, interval=True)
+
+    @property
+    def is_moving(self) -> bool:
+        return bool(self._clock.is_triggered)
+
+    def start(self) -> None:
+        """Begin, or begin again."""
+        self._begun_s = Clock.get_boottime()
+        self._clock()
+
+    def stop(self) -> None:
+        """Come to rest at once."""
+        if self.is_moving:
+            self._clock.cancel()
+            self._draw(0.0)
+
+    def _step(self, _: float) -> None:
+        rounds = (Clock.get_boottime() - self._begun_s) / ROUND_S
+        if self._rounds is not None and rounds >= self._rounds:
+            self.stop()
+        else:
+            self._draw((1 - math.cos(2 * math.pi * rounds)) / 2)
