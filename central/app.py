@@ -50,6 +50,7 @@ from central.pages import (
     passkey_pages,
     privacy_page,
     provider_sign_in,
+    receipt_page,
     recipient_page,
     remote_actions,
     report_pages,
@@ -121,6 +122,7 @@ ROUTERS = (
     recipient_page.router,
     recipient_page.short,
     privacy_page.router,
+    receipt_page.router,
 )
 
 

@@ -19,7 +19,7 @@ from pydantic import ValidationError
 from config import Site
 from kiosk.adapters import SystemClock, key_path, location_key
 from kiosk.data_folder import open_store
-from kiosk.flows.context import Kiosk
+from kiosk.flows.context import Kiosk, PublicServer
 from kiosk.flows.events import RemoteOpen
 from kiosk.flows.views.choices import Choice
 from kiosk.flows.views.customer import First
@@ -38,12 +38,13 @@ from kiosk.store.holds import Contact
 from kiosk.store.remains import DATABASE, fault_of
 from kiosk.store.store import Store
 from kiosk.store.writer import Writer
-from kiosk.sync.client import Identity, SyncClient, SyncStatus
+from kiosk.sync.client import Identity, SyncClient
 from kiosk.sync.contract import BoardStatus, PauseStatus, PowerStatus, Status
 from kiosk.sync.enrol import IDENTITY_FILE, EnrolError, enrol, identity_in, keep
 from kiosk.sync.nearby import NearbyRoom
 from kiosk.sync.reaching import server_url
 from kiosk.sync.servers import servers_of
+from kiosk.sync.status import SyncStatus
 from kiosk.sync.transport import BY_TLS, PlainLineError, Transport
 from kiosk.vitals import vitals
 
@@ -93,6 +94,7 @@ def syncing(
         return accepted_ahead(client.state, kiosk.clock.now())
 
     kiosk.look_ahead = look_ahead
+    kiosk.public_server = lambda: PublicServer(client.state.public_url, client.state.is_reached)
     kiosk.contact = lambda: contact_of(client.state, kiosk.clock.now())
     kiosk.vitals = lambda: vitals(data, client.state, bank_sensor)
     kiosk.tell_server = client.wake

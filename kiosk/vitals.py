@@ -10,7 +10,7 @@ from importlib import metadata
 from pathlib import Path
 
 from kiosk.flows.views.service import ServerReport, Vitals
-from kiosk.sync.client import SyncStatus
+from kiosk.sync.status import SyncStatus
 
 THERMAL = Path("/sys/class/thermal/thermal_zone0/temp")
 """The processor's temperature in thousandths of a degree, on a Raspberry Pi and most others."""

@@ -93,7 +93,7 @@ def _letter(
     privacy = about.ways.privacy
     end = [row(about.words["privacy_title"], _shown(about, privacy))] if privacy else []
     greeting = filled(about.words["greeting"], details)
-    head = [sender_of(about)] if sender_of(about) else []
+    head = [about.named(sender_of(about))] if sender_of(about) else []
     blocks = (head, [greeting, text], code, page, listed, _owners(about), end)
     return "\n\n".join("\n".join(block) for block in blocks if block) + "\n"
 
@@ -144,8 +144,9 @@ def _short(about: About, kind: Kind, words: Mapping[str, str], details: Mapping[
     names = {**details, "place": details["location"]}
     days_short = details_of(about, is_short=True)
     days_short["place"] = days_short["location"]
-    head = f"{sender_of(about)}: " if sender_of(about) else ""
-    carrier = f"{about.look.name}: " if about.look.name else ""
+    # As a name within the text: a first letter from left to right would turn over all behind it.
+    head = f"{about.named(sender_of(about))}: " if sender_of(about) else ""
+    carrier = f"{about.named(about.look.name)}: " if about.look.name else ""
     end, said = _short_offer(about, kind), words.get("sms", words["text"])
     some = ((head, details), (head, names), (head, days_short), (carrier, days_short))
     return shortest(

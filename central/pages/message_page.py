@@ -1,8 +1,15 @@
-"""One message of the outbox: whom it is for, what it says, what came of it."""
+"""One message of the outbox: whom it is for, what it says, what came of it.
+
+No message is kept, so its words are made again from what it is about, as it would go out now. What
+opens a door, the code and the recipient's own link, is not shown to operators: it is hidden here
+whatever the words around it are.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+import re
+from collections.abc import Iterator
+from typing import Any, Final
 
 from fastapi import APIRouter, Request, Response
 from sqlalchemy import Connection, select
@@ -10,15 +17,23 @@ from sqlalchemy import Connection, select
 from central import schema
 from central.areas.visible import Reach, visible_to
 from central.context import Central, central_of
+from central.delegates import following
 from central.errors import not_found
+from central.links import PATH, SHORT
 from central.notify import leasing
+from central.notify.message import Dropped, Message, Unreachable
+from central.notify.messages import compose
 from central.pages.list_pages import names_of
 from central.pages.proving import write_down_views
 from central.pages.rendering import page
 from central.pages.session import HOME, Viewing
+from kiosk.model.pickup_code import delegate_code, make_code
 
 router = APIRouter(prefix=HOME, include_in_schema=False)
 Row = dict[str, Any]
+HIDDEN: Final = "•••"
+_BETWEEN: Final = r"[\s\u00a0\u202f\u200e\u200f\u2066-\u2069-]*"
+"""What may stand between the digits of a code: gaps, and marks of which way a text runs."""
 
 
 @router.get("/notifications/{name}")
@@ -45,4 +60,40 @@ def one(connection: Connection, central: Central, reach: Reach, name: str) -> Ro
         **row._mapping,
         "person": connection.execute(of_person).mappings().first(),
         "barcode": connection.execute(of_package).scalar(),
+        **words(connection, central, row),
     }
+
+
+def words(connection: Connection, central: Central, row: Any) -> dict[str, str]:
+    """What a message says, without what opens a door; or why that cannot be said."""
+    made = compose(connection, central, row)
+    if isinstance(made, Message):
+        text = made.short if row.channel == "sms" and made.short else made.text
+        return {"title": made.subject, "text": _hidden(connection, central, row, text)}
+    if isinstance(made, Dropped | Unreachable):
+        return {"text": "", "why_not": made.reason}
+    return {"text": "", "why_not": "it would not be true while the package cannot be fetched"}
+
+
+def _hidden(connection: Connection, central: Central, row: Any, text: str) -> str:
+    for code in _codes(connection, central, row):
+        text = re.sub(_BETWEEN.join(code), HIDDEN, text)
+    # The notice of what is kept of people stays: it opens nothing.
+    return re.sub(rf"\S*(?:{PATH}|{SHORT})/\S+", HIDDEN, text)
+
+
+def _codes(connection: Connection, central: Central, row: Any) -> Iterator[str]:
+    """Every code that a message about a package can name."""
+    package, location = schema.package, schema.location
+    of_package = select(package).where(package.c.id == row.package)
+    about = connection.execute(of_package).first()
+    of_place = select(location.c.key_sealed).where(location.c.id == row.location)
+    sealed = connection.execute(of_place).scalar()
+    if about is None or sealed is None or not about.locator:
+        return
+    key = central.secrets.open(sealed)
+    if about.code_counter:
+        yield make_code(key, about.id, about.locator, about.code_counter)
+    delegate = following.current(connection, about.id)
+    if delegate is not None:
+        yield delegate_code(key, about.id, delegate.id, about.locator)

@@ -79,6 +79,11 @@ _STATES: Final = {
 _WAYS: Final = {"email": "E-mail", "sms": "SMS", "apprise": "Apprise", "operators": "Operators"}
 
 
+def _grouped(number: float) -> str:
+    """A number as people read it."""
+    return f"{number:,}"
+
+
 def _state(name: str) -> str:
     """What the state of a message is called."""
     return _STATES.get(name, _words(name))
@@ -105,7 +110,7 @@ def _plain(value: object) -> object:
 templates = Jinja2Templates(Path(__file__).parent / "templates")
 templates.env.finalize = _plain
 templates.env.filters |= {"moment": _moment, "day": _day, "words": _words, "part": part}
-templates.env.filters |= {"state": _state, "way": _way}
+templates.env.filters |= {"grouped": _grouped, "state": _state, "way": _way}
 templates.env.globals |= {"again": _again, "AMONG": AMONG}
 templates.env.globals |= {"HOME": HOME, "LIVE": LIVE, "REASONS": GIVEN_BY_STAFF, "SCOPES": Scope}
 templates.env.globals["SCOPES_BY_NAME_ALONE"] = BY_NAME_ALONE

@@ -118,6 +118,7 @@ def sync(
         want_layout=request.layout is None
         and request.status.layout_hash not in ("", row.layout_hash),
         staff_version=row.staff_counts,
+        public_url=central.settings.base_url if central.settings.public_url else "",
         silent_after_s=central.settings.silent_after_s,
         directory_version=row.directory_counts or 0,
         addressees=heard,

@@ -76,6 +76,16 @@ class Policy:
     """Whether a customer's word that the door is shut frees the slot where no sensor sees it."""
 
 
+@dataclass(frozen=True, slots=True)
+class PublicServer:
+    """The server as people reach it, for who takes a link along."""
+
+    url: str = ""
+    """"" where they do not, or nothing was heard of it since this start."""
+    is_reached: bool = False
+    """Whether the kiosk reaches it now, so that what a link leads to is there at once."""
+
+
 class Elsewhere(Protocol):
     """What knows where else in the network there is room."""
 
@@ -150,6 +160,7 @@ class Kiosk:
     """Whether the settings that count are those that the server wants."""
     vitals: Callable[[], Vitals] = Vitals
     """How the computer and its connection to the server are doing; answers at once."""
+    public_server: Callable[[], PublicServer] = PublicServer
     elsewhere: Elsewhere | None = None
     """None on a site without a server."""
     restart: Callable[[], None] | None = None

@@ -19,14 +19,16 @@ from kiosk.flows.views.courier import (
     SilentDoors,
     StoredNote,
 )
-from kiosk.model.carriers import CarrierScope
+from kiosk.model.carriers import EVERY_CARRIER, CarrierScope
 from kiosk.model.person import Role, Staff, is_badge
-from kiosk.store import boards, departures, moves, packages
+from kiosk.model.receipt_link import receipt_link
+from kiosk.store import boards, departures, journal, moves, packages
 from kiosk.store import staff as staff_store
 from kiosk.store.staff import Moved, Visit
 
 LONGEST_RUN_S = 86_400
-"""Longer than anybody stands there: what ends a run that nobody goes on with is its lock."""
+"""Longer than anybody stands there: what ends a run that nobody goes on with is its lock, which
+warns first."""
 
 
 @dataclass
@@ -211,15 +213,28 @@ async def show_receipt(kiosk: Kiosk, name: str, visit: Visit, scope: CarrierScop
     moved = await kiosk.store.run(staff_store.moved_in, visit, scope)
     if not moved:
         return True
+    server = kiosk.public_server()
     kiosk.person.show(
         Receipt(
             name=name,
             number=str(visit.began_seq),
             lines=tuple(_receipt_line(each) for each in moved),
+            link=await _link(kiosk, server.url, visit, len(moved)),
+            is_reached=server.is_reached,
             choices=(Choice.DONE,),
         )
     )
-    return await pressed(kiosk, (Choice.DONE,), kiosk.policy.courier_session_s) is Choice.DONE
+    return await pressed(kiosk, (Choice.DONE,), LONGEST_RUN_S) is Choice.DONE
+
+
+async def _link(kiosk: Kiosk, url: str, visit: Visit, shown: int) -> str:
+    """Where the server shows the receipt; nowhere where there is more on it than is shown here."""
+    whole = await kiosk.store.run(staff_store.moved_in, visit, EVERY_CARRIER)
+    epoch = await kiosk.store.run(journal.epoch_of, visit.began_seq)
+    if not url or epoch is None or len(whole) != shown:
+        return ""
+    here = kiosk.location.id
+    return receipt_link(url, kiosk.location_key, here, epoch, visit.began_seq)
 
 
 def _receipt_line(moved: Moved) -> ReceiptLine:

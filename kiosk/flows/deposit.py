@@ -111,7 +111,8 @@ async def put_in(
         here = known.id if known.status is PackageStatus.STORED else None
         return PutIn(refused=Refused(Refusal.ALREADY_HERE, known.slot or ""), here=here)
     size = known.size if known is not None else None
-    size = size or await choose_size(kiosk, barcode, kiosk.policy.courier_session_s, scope.own)
+    wait_s = kiosk.policy.courier_session_s
+    size = size or await choose_size(kiosk, barcode, wait_s, scope.own, full_leads_on=True)
     if size is None:
         return PutIn()
     bringing = Bringing(actor, scope, scans, barcode)
@@ -134,11 +135,17 @@ async def reissue(kiosk: Kiosk, actor: str, package_id: str) -> Package | None:
     return await kiosk.store.run(packages.package, package_id)
 
 
-async def choose_size(kiosk: Kiosk, barcode: str, wait_s: float, carrier: str) -> str | None:
+async def choose_size(
+    kiosk: Kiosk, barcode: str, wait_s: float, carrier: str, *, full_leads_on: bool = False
+) -> str | None:
     """The size of a package of a carrier that nobody announced, or announced without one; None when
     whoever brings it goes back."""
     offers = await kiosk.size_offers(carrier)
-    kiosk.person.show(ChooseSize(barcode=barcode, sizes=offers, choices=(Choice.BACK,)))
+    kiosk.person.show(
+        ChooseSize(
+            barcode=barcode, sizes=offers, full_leads_on=full_leads_on, choices=(Choice.BACK,)
+        )
+    )
     while True:
         event = await kiosk.person.next(wait_s)
         if isinstance(event, TimedOut) or event == Pressed(Choice.BACK):

@@ -353,12 +353,22 @@ class Moved:
 
 def moved_in(writer: Writer, visit: Visit, scope: CarrierScope) -> list[Moved]:
     """What a visit stored, undid, took back or found missing, as far as somebody may touch it: a
-    number may be another carrier's courier's by now."""
+    number may be another carrier's courier's by now. What a customer did who was let in between is
+    not on it."""
     row = writer.one("SELECT ended_seq FROM visit WHERE id = ?", (visit.id,))
     until = row["ended_seq"] if row and row["ended_seq"] else writer.head.seq
     events = journal.after(writer, visit.began_seq, 1000, HANDED_OVER)
-    moved = [_moved(writer, event) for event in events if event.seq <= until]
+    moved = [
+        _moved(writer, event)
+        for event in events
+        if event.seq <= until and _is_by(event, staff_actor(visit.staff))
+    ]
     return [each for each in moved if scope.may_touch(each.carrier)]
+
+
+def _is_by(event: Event, actor: str) -> bool:
+    """Whether somebody did this; of an event of a version that did not say who, so it is taken."""
+    return bool(json.loads(event.body).get("actor", actor) == actor)
 
 
 def _moved(writer: Writer, event: Event) -> Moved:

@@ -54,6 +54,7 @@ from kiosk.sync.remote_help import Helper, carry_out, require_possible
 from kiosk.sync.servers import TIMEOUT_S, Servers
 from kiosk.sync.signing import proven_by, too_old, unproven
 from kiosk.sync.staff_list import StaffListError, StaffPause, fetch, is_wanted
+from kiosk.sync.status import SyncStatus
 from kiosk.sync.waiting import Waiting
 
 LOG = logging.getLogger("kiosk.sync")
@@ -92,31 +93,6 @@ class Identity:
     """The server's key before, which counts until the new one was first used."""
     signs_commands: bool = False
     """Whether the server signs its commands: then none without a signature counts."""
-
-
-@dataclass(frozen=True, slots=True)
-class SyncStatus:
-    """How the sync is doing, for people."""
-
-    is_reached: bool = False
-    """Whether the server answered the last time."""
-    last_ms: int | None = None
-    """When it last answered, by this kiosk's clock, in milliseconds since 1970 UTC."""
-    last_monotonic_ms: int | None = None
-    """The same by the clock that nobody sets."""
-    queue: int = 0
-    """How many events the server does not hold yet."""
-    parked: int = 0
-    """How many of them it holds in quarantine since this start."""
-    clock_offset_ms: int = 0
-    silent_after_s: int | None = None
-    """After how long the server takes this kiosk for silent; None: it does not say."""
-    next_sync_s: float = 0.0
-    """How long after its answer it is asked again."""
-    message: str = ""
-    """Why the server did not answer as it should."""
-    url: str = ""
-    """Which of the server's addresses answered last, where there are several."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -422,6 +398,7 @@ class SyncClient:
             parked=parked,
             clock_offset_ms=clock_ms - answer.now_ms,
             silent_after_s=answer.silent_after_s,
+            public_url=answer.public_url,
             next_sync_s=_next_sync_s(answer),
             url=self._servers.url if len(self._servers.urls) > 1 else "",
         )

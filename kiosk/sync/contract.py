@@ -54,10 +54,8 @@ SITE_FILE_MAX = 500_000
 """In characters; a site of a thousand slots has a fifth of it."""
 """Of how many regions a location is at most: each within the next."""
 
-
 Whole = Annotated[int, Field(ge=-(2**53), le=2**53)]
 """A number that every program and database can hold."""
-
 
 Real = Annotated[float, Field(allow_inf_nan=False)]
 
@@ -357,6 +355,8 @@ class SyncAnswer(Message):
     staff_version: Whole | None = None
     """Which version of the list of staff counts: a kiosk that has another fetches what changed.
     None: the server is of a version before 0.3, which sends the list as a command."""
+    public_url: str = Field(default="", max_length=300)
+    """Where people reach the server's pages; "" where they do not, or of a version before 0.3."""
     silent_after_s: Whole | None = Field(default=None, ge=1)
     """After how long the server takes this kiosk for silent, and tells people that their time
     stands still. None: of a version that does not tell them."""

@@ -14,8 +14,9 @@ from kiosk.model.location import Service
 from kiosk.model.throttle import LOOK_AHEAD
 from kiosk.server_link import LOOK_AHEAD_AFTER_MS, accepted_ahead
 from kiosk.store import slots
-from kiosk.sync.client import NEXT_SYNC_S, Identity, SyncClient, SyncStatus
+from kiosk.sync.client import NEXT_SYNC_S, Identity, SyncClient
 from kiosk.sync.contract import Status, SyncAnswer, read_message
+from kiosk.sync.status import SyncStatus
 from tests.support.central_server import LOCATION, Journal, wait_until
 
 NOWHERE = Identity("https://server.example", LOCATION.id, "token", "00" * 32)

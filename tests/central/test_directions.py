@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from dataclasses import replace
 from typing import Any
 
 import pytest
 from bidi import get_display
 
+from central.carriers.appearance import Look
 from central.notify.outbox import WITH_CODE, Kind
 from kiosk.messages import text_of
 from tests.support.central_server import LOCATION
@@ -75,3 +77,14 @@ def test_the_kiosks_own_message_is_drawn_in_order(place: tuple[str, str]) -> Non
     shown = drawn(text_of(location, SHOWN))
     assert SHOWN in shown
     assert PHONE in shown
+
+
+def test_a_latin_name_at_the_head_turns_no_arabic_message_over() -> None:
+    """A program takes a text's direction from its first letter outside of isolates (UAX #9, P2)."""
+    for kind in OF_A_PACKAGE:
+        for look in (Look(), Look("Swift")):
+            short = message_of(kind, "ar", look=look).short
+            outside = re.sub("[\u2066-\u2068][^\u2069]*\u2069", "", short)
+            letters = (unicodedata.bidirectional(each) for each in outside)
+            first = next(each for each in letters if each in ("L", "R", "AL"))
+            assert first == "AL", short

@@ -51,7 +51,17 @@ from kiosk.store.writer import Writer
 from kiosk.sync.contract import OPENING_VALID_MS
 from tests.support.central_server import LOCATION, Journal, Mailbox, Server, announce
 from tests.support.operators import PASSWORD, Browser, obey, sync
-from tests.support.page_rules import ADMIN, ASKS_FOR, FORMS, NETWORK_ONLY, OPERATOR, VIEWER
+from tests.support.page_rules import (
+    ADMIN,
+    ASKS_FOR,
+    DANGEROUS,
+    FORMS,
+    HARMLESS,
+    NETWORK_ONLY,
+    OPERATOR,
+    SHOWN_BEFORE,
+    VIEWER,
+)
 
 # --- who may what ------------------------------------------------------------------------------
 
@@ -127,9 +137,15 @@ def test_a_form_of_another_site_does_nothing(server: Server) -> None:
     assert server.rows(schema.api_key) == []
 
 
+def test_every_form_is_said_to_be_dangerous_or_not() -> None:
+    posted = {route.removeprefix("POST ") for route in ASKS_FOR if route.startswith("POST ")}
+    said = [DANGEROUS, SHOWN_BEFORE, HARMLESS]
+    assert sorted(posted) == sorted(each for some in said for each in some)
+
+
 def test_every_form_that_takes_something_away_asks_first() -> None:
     words = re.compile(r"Remove|Revoke|Disable|End|Forget|Take away|Take .* away|Recall|again")
-    harmless = {"Try again", "Send again", "Good again", "Notify them again"}
+    harmless = {"Try again", "Send again", "Good again"}
     found = []
     for file in sorted(Path(pages.__file__).parent.glob("templates/*.html")):
         if file.name == "recipient.html":

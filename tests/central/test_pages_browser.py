@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from selenium.webdriver import Chrome
+from selenium.webdriver import ActionChains, Chrome
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.common.virtual_authenticator import VirtualAuthenticatorOptions
@@ -30,7 +30,7 @@ PAGES = (
     *("", "/search?q=a", "/packages", "/unjoined", "/notifications", "/reports", "/staff", "/keys"),
     *("/accounts", "/audit", "/quarantine", f"/locations/{LOCATION.id}"),
     *("/account", "/account/app", "/confirm", "/views", "/areas", "/reports?carrier=*"),
-    *("/rollouts", "/fleet"),
+    *("/rollouts", "/fleet", "/carriers", "/webhooks", "/disputed"),
 )
 
 
@@ -92,8 +92,8 @@ def test_every_page_fits_on_a_desk_and_on_a_phone(
             chromium.get(f"{server.url}{HOME}{path}")
             require_fits(chromium, path.strip("/").replace("/", "-") or "overview", width)
     chromium.get(f"{server.url}{HOME}")
-    chromium.find_element(By.NAME, "location").send_keys("berlin-02")
-    chromium.find_element(By.CSS_SELECTOR, "button.main").click()
+    chromium.find_element(By.XPATH, "//summary[contains(., 'A new location')]").click()
+    chromium.find_element(By.NAME, "location").send_keys("berlin-02", Keys.ENTER)
     for width in (390, 1280):
         size(chromium, width)
         require_fits(chromium, "token", width)
@@ -200,6 +200,7 @@ def test_what_is_dangerous_asks_first(server: Server, kiosk: Journal, chromium: 
         button.click()
 
     chromium.get(f"{server.url}{HOME}/locations/{LOCATION.id}")
+    chromium.find_element(By.XPATH, "//summary[contains(., 'token')]").send_keys(Keys.ENTER)
     press("form[action$='/revoke'] button")
     assert "cut off at once" in chromium.find_element(By.CSS_SELECTOR, "dialog p").text
     press("dialog button:not(.danger)")
@@ -232,6 +233,126 @@ def test_a_door_that_is_touched_shows_what_lies_there(
     chromium.get(f"{address}/doors/{taken}")
     assert "JD014600006281234567" in chromium.find_element(By.ID, "door").text
     assert operator.get(f"/locations/{LOCATION.id}/doors/nothing").status_code == 404
+
+
+def test_the_main_jobs_are_done_with_a_keyboard_alone(
+    server: Server, kiosk: Journal, chromium: Chrome
+) -> None:
+    """From signing in to opening a door, to a message and the reports; what is focused is seen."""
+    person = {"name": "Eva", "email": "eva@example.org", "language": "en"}
+    announce(server, server.add_key(), "JD014600006281234567", recipient=person)
+    obey(kiosk)
+    kiosk.put_in("JD014600006281234567")
+    sync(kiosk)
+    account(server, "ola", Role.OPERATOR)
+    wait = WebDriverWait(chromium, PATIENCE_S)
+
+    def press(*keys: str) -> None:
+        ActionChains(chromium).send_keys(*keys).perform()
+
+    def tab_to(selector: str) -> None:
+        """Tab on until something is focused, and see that each step is seen."""
+        for _ in range(200):
+            press(Keys.TAB)
+            focused = chromium.switch_to.active_element
+            if focused.tag_name == "body":
+                continue  # from the end of the page to its beginning
+            outline = focused.value_of_css_property("outline-style")
+            assert outline != "none", focused.get_attribute("outerHTML")
+            if chromium.execute_script(
+                "return arguments[0].matches(arguments[1])", focused, selector
+            ):
+                return
+        raise AssertionError(f"no way by Tab to {selector}")
+
+    def shown(text: str) -> None:
+        script = "return document.querySelector('main')?.innerText ?? ''"
+        wait.until(lambda window: text in window.execute_script(script))
+
+    chromium.get(f"{server.url}{HOME}")
+    tab_to("input[name=email]")
+    press("ola@example.org")
+    tab_to("input[name=password]")
+    press(PASSWORD, Keys.ENTER)
+    shown("Locations")
+    ActionChains(chromium).key_down(Keys.CONTROL).send_keys("k").key_up(Keys.CONTROL).perform()
+    press(LOCATION.id, Keys.ENTER)
+    shown("What is found")
+    tab_to(f"main a[href$='/locations/{LOCATION.id}']")
+    press(Keys.ENTER)
+    shown("Doors")
+    tab_to("a.door")
+    press(Keys.ENTER)
+    wait.until(lambda window: window.switch_to.active_element.get_attribute("id") == "door")
+    tab_to("#door input[name=why]")
+    press("somebody stands there", Keys.ENTER)
+    wait.until(lambda window: window.find_elements(By.CSS_SELECTOR, "dialog[open]"))
+    assert chromium.switch_to.active_element.text == "Cancel"
+    press(Keys.ESCAPE)
+    wait.until(lambda window: not window.find_elements(By.CSS_SELECTOR, "dialog[open]"))
+    assert not [row for row in server.rows(schema.command) if row.type == "open"]
+    assert chromium.switch_to.active_element.get_attribute("name") == "why"
+    press(Keys.ENTER)
+    wait.until(lambda window: window.find_elements(By.CSS_SELECTOR, "dialog[open]"))
+    tab_to("dialog button.danger")
+    press(Keys.ENTER)
+    wait.until(lambda _: [row for row in server.rows(schema.command) if row.type == "open"])
+    tab_to("nav a[href$='/notifications']")
+    press(Keys.ENTER)
+    shown("What people are sent")
+    tab_to("main td a[href*='/notifications/']")
+    press(Keys.ENTER)
+    shown("What it says")
+    tab_to("nav a[href$='/reports']")
+    press(Keys.ENTER)
+    shown("Packages a day")
+    tab_to("figure summary")
+    press(Keys.ENTER)
+    wait.until(lambda window: window.find_element(By.CSS_SELECTOR, "details table").is_displayed())
+
+
+def test_a_page_that_refreshes_itself_disturbs_nobody(
+    server: Server, kiosk: Journal, chromium: Chrome
+) -> None:
+    sync(kiosk)
+    operator = Browser(server, Role.OPERATOR)
+    chromium.get(f"{server.url}{HOME}/sign-in")
+    chromium.add_cookie({"name": COOKIE, "value": operator.http.cookies[COOKIE], "path": "/"})
+    chromium.get(f"{server.url}{HOME}/packages")
+    wait = WebDriverWait(chromium, PATIENCE_S)
+    rows = "main tbody tr"
+
+    def refresh() -> None:
+        """Have the page ask for itself now, and see it through."""
+        chromium.execute_async_script(
+            "const done = arguments[0]; const part = document.querySelector('#live');"
+            "document.addEventListener('htmx:afterRequest', () => setTimeout(done), {once: true});"
+            "htmx.ajax('GET', part.getAttribute('hx-get'),"
+            " {source: part, target: part, select: '#live', swap: 'outerHTML'})"
+        )
+
+    chromium.set_script_timeout(PATIENCE_S)
+    assert not chromium.find_elements(By.CSS_SELECTOR, rows)
+    kiosk.put_in("A1")
+    sync(kiosk)
+    field = chromium.find_element(By.CSS_SELECTOR, "main input[name=q]")
+    field.send_keys("half a word")
+    refresh()
+    assert field.get_attribute("value") == "half a word", "what is typed stays"
+    assert not chromium.find_elements(By.CSS_SELECTOR, rows)
+    field.clear()
+    chromium.find_element(By.LINK_TEXT, "Those nobody announced").send_keys("")
+    refresh()
+    wait.until(lambda window: window.find_elements(By.CSS_SELECTOR, rows))
+    assert chromium.switch_to.active_element.text == "Those nobody announced"
+    kiosk.put_in("A2")
+    sync(kiosk)
+    chromium.find_element(By.CSS_SELECTOR, "[data-pause]").click()
+    assert chromium.find_element(By.CSS_SELECTOR, "[data-pause][aria-pressed=true]")
+    server.write(lambda c: c.execute(schema.operator_session.delete()))
+    chromium.find_element(By.CSS_SELECTOR, "[data-pause]").click()
+    refresh()
+    wait.until(lambda window: window.current_url.endswith("/sign-in"))
 
 
 def test_a_passkey_is_made_and_given_in_a_real_browser(tmp_path: Path, chromium: Chrome) -> None:

@@ -85,6 +85,7 @@ RULES: dict[str, str] = {
     "POST /v1/receipts/{token}": IN_ADDRESS,
     "GET /m/{token}": IN_ADDRESS,
     "GET /mine/{token}": IN_ADDRESS,
+    "GET /receipt/{location}/{epoch}/{seq}/{shown}": IN_ADDRESS,
     "POST /mine/{token}/extend": IN_ADDRESS,
     "POST /mine/{token}/code": IN_ADDRESS,
     "POST /mine/{token}/delegate": IN_ADDRESS,
@@ -174,6 +175,9 @@ class Site:
             revocation="none",
             receiver="none",
             name="none",
+            epoch="none",
+            seq=1,
+            shown="none",
         )
         return requests.request(
             method,

@@ -6,13 +6,23 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from kiosk.flows.context import PublicServer
 from kiosk.flows.events import Chosen, Pressed, Scanned
 from kiosk.flows.views.choices import Choice
 from kiosk.flows.views.courier import ChooseSize, Receipt, ScanPackage, SilentDoors
 from kiosk.flows.views.customer import First
 from kiosk.flows.views.shared import Ask, DoorOpen
-from kiosk.store import boards
-from tests.flows.test_carriers import BLUE, RED, come, expect, shared_machine
+from kiosk.model.receipt_link import receipt_link
+from kiosk.store import boards, journal
+from tests.flows.test_carriers import (
+    BLUE,
+    BOTH,
+    RED,
+    come,
+    expect,
+    list_couriers,
+    shared_machine,
+)
 from tests.support.flow_site import Running
 from tests.support.visits import expire_everything, fresh_kiosk, sign_in, store
 
@@ -130,3 +140,50 @@ async def test_no_time_is_said_by_a_clock_that_nobody_trusts(tmp_path: Path) -> 
         await sign_in(kiosk)
         view = await kiosk.player.until(ScanPackage)
         assert view.silent == SilentDoors(len(labels), None)
+
+
+async def test_a_receipt_is_taken_along_by_a_link_where_people_reach_a_server(
+    tmp_path: Path,
+) -> None:
+    async with fresh_kiosk(tmp_path) as kiosk:
+        await sign_in(kiosk)
+        await store(kiosk, "ONE")
+        kiosk.player.do(Pressed(Choice.DONE))
+        assert (await kiosk.player.until(Receipt)).link == "", "there is no server"
+        kiosk.player.do(Pressed(Choice.DONE))
+        await kiosk.player.until(First)
+        kiosk.kiosk.public_server = lambda: PublicServer("https://lockers.example.org", True)
+        await sign_in(kiosk)
+        await store(kiosk, "TWO")
+        kiosk.player.do(Pressed(Choice.DONE))
+        receipt = await kiosk.player.until(Receipt)
+        assert receipt.is_reached
+        epoch = await kiosk.kiosk.store.run(journal.epoch_of, int(receipt.number))
+        assert epoch is not None
+        assert receipt.link == receipt_link(
+            "https://lockers.example.org",
+            kiosk.kiosk.location_key,
+            kiosk.kiosk.location.id,
+            epoch,
+            int(receipt.number),
+        )
+
+
+async def test_no_link_leads_to_more_than_its_courier_may_see(tmp_path: Path) -> None:
+    async with shared_machine(tmp_path) as kiosk:
+        kiosk.kiosk.public_server = lambda: PublicServer("https://lockers.example.org", True)
+        await expect(kiosk, "RED-1", "red")
+        await come(kiosk, BOTH)
+        for barcode in ("RED-1", "OWN-1"):
+            kiosk.player.do(Scanned(barcode))
+            if barcode == "OWN-1":
+                await kiosk.player.until(ChooseSize)
+                kiosk.player.do(Chosen("S"))
+            await kiosk.player.until(ScanPackage, lambda view: view.stored is not None)
+        # The courier goes without a look at the receipt, and serves red no more when back.
+        await kiosk.player.until(First, lambda view: Choice.COURIER in view.choices, 900)
+        await list_couriers(kiosk, {"23": ("operator",)})
+        await sign_in(kiosk, BOTH)
+        receipt = await kiosk.player.until(Receipt)
+        assert [line.barcode for line in receipt.lines] == ["OWN-1"]
+        assert receipt.link == ""

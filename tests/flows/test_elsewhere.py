@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -90,3 +91,34 @@ async def test_room_that_is_gone_meanwhile_is_not_said_to_be_kept(tmp_path: Path
         kiosk.player.do(Pressed(Choice.RESERVE))
         view = await kiosk.player.until(RoomElsewhere)
         assert (view.kept_until_ms, view.is_gone) == (None, True)
+
+
+async def test_a_server_that_does_not_answer_holds_nobody_up(tmp_path: Path) -> None:
+    class Slow(Network):
+        async def look(self, carrier: str) -> bool:
+            await asyncio.sleep(70)
+            return True
+
+        def age_s(self, carrier: str) -> int:
+            return 7_200
+
+    async with running(World(tmp_path)) as kiosk:
+        began_ms = kiosk.kiosk.clock.now().monotonic_ms
+        view = await at_a_full_machine(kiosk, Slow())
+        assert (view.is_reached, view.rows, view.age_s) == (False, (ROW,), 7_200)
+        assert view.choices == (Choice.DONE,), "what is hours old is not kept"
+        assert kiosk.kiosk.clock.now().monotonic_ms - began_ms < 15_000
+
+
+async def test_room_whose_keeping_is_not_answered_is_not_said_to_be_kept(tmp_path: Path) -> None:
+    class Hung(Network):
+        async def reserve(self, place: str, size: str, carrier: str) -> int | None:
+            self.is_reached = False
+            await asyncio.sleep(70)
+            return START_MS
+
+    async with running(World(tmp_path)) as kiosk:
+        await at_a_full_machine(kiosk, Hung())
+        kiosk.player.do(Pressed(Choice.RESERVE))
+        view = await kiosk.player.until(RoomElsewhere)
+        assert (view.kept_until_ms, view.is_reached, view.choices) == (None, False, (Choice.DONE,))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+from kiosk.flows.context import Policy
 from kiosk.flows.events import Preference, Pressed, Scanned, Stirred
 from kiosk.flows.person import ACCESS_PACE, WARN_S
 from kiosk.flows.views.choices import Choice, Question
@@ -122,3 +123,18 @@ async def test_the_access_mode_waits_longer_and_ends_with_the_person(tmp_path: P
         assert now_s(kiosk) - began_s >= ACCESS_PACE * kiosk.kiosk.policy.idle_s - 1
         view = await kiosk.player.until(First, patience_s=SILENCE_S)
         assert view.preference == Preference()
+
+
+async def test_a_receipt_is_warned_of_before_it_goes_however_short_questions_wait(
+    tmp_path: Path,
+) -> None:
+    policy = Policy(courier_session_s=15, courier_lock_s=60)
+    async with fresh_kiosk(tmp_path, policy) as kiosk:
+        await sign_in(kiosk)
+        await store(kiosk, "P")
+        kiosk.player.do(Pressed(Choice.DONE))
+        before = await kiosk.player.until(Receipt)
+        for _ in range(EXTENSIONS):
+            assert (await asked(kiosk)).wait_s == WARN_S
+            kiosk.player.do(Pressed(Choice.YES))
+            assert await kiosk.player.until(Receipt) == before

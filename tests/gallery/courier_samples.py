@@ -28,6 +28,24 @@ _PUTTING_IN = (
 )
 
 
+_LONG_RECEIPT = Receipt(
+    name="M. Courier",
+    number="41772",
+    lines=tuple(
+        ReceiptLine(
+            EventKind.PACKAGE_STORED if n % 9 else EventKind.PACKAGE_COLLECTED,
+            f"JD0146000062812345{n:02}",
+            str(n + 1),
+            NOW_MS + n * 60_000,
+        )
+        for n in range(60)
+    ),
+    link="https://lockers.example.org/receipt/market-square/"
+    "5f8a1c0d9b7e4a62a1c3d5e7f9b1d3a5/41772/Zk1v0b2xQ9rT7yUe3wPq5A",
+    choices=(Choice.DONE,),
+)
+
+
 def courier_views() -> list[tuple[str, View]]:
     """Every screen of a courier's run, each under the name of its picture."""
     choices = (Choice.DONE, Choice.TYPE_BARCODE, Choice.LET_SOMEONE_IN)
@@ -156,6 +174,8 @@ def courier_views() -> list[tuple[str, View]]:
                 choices=(Choice.DONE,),
             ),
         ),
+        ("receipt-by-link", replace(_LONG_RECEIPT, is_reached=True)),
+        ("receipt-no-line", _LONG_RECEIPT),
         (
             "scan-all-choices",
             ScanPackage(

@@ -123,6 +123,11 @@ def _door(number: int) -> dict[str, Any]:
 def _times(past: Past) -> Iterator[Table]:
     places, now_ms = [f"L{number}" for number in range(past.locations)], past.now_ms
     minute_ms, hour_ms, day_ms = (now_ms - now_ms % unit for unit in (MINUTE_MS, HOUR_MS, DAY_MS))
+
+    def passed(back_days: int) -> int:
+        """How many minutes of a day are over."""
+        return 1440 if back_days else (now_ms - day_ms) // MINUTE_MS
+
     minutes = range(1, min(past.event_days, 7) * 1440)
     yield (
         "minute_status",
@@ -142,7 +147,7 @@ def _times(past: Past) -> Iterator[Table]:
         "day_status",
         "location day_ms stored picked_up openings minutes taken slots",
         (
-            (each, day_ms - n * DAY_MS, past.a_day, past.a_day, 60, 1440, 960, 24 * SLOTS)
+            (each, day_ms - n * DAY_MS, past.a_day, past.a_day, 60, passed(n), 960, 24 * SLOTS)
             for n in range(past.days)
             for each in places
         ),

@@ -136,6 +136,49 @@ ASKS_FOR = {
     "GET /static/{name}": None,
 }
 """The least role that each page and form asks for; None: nobody has to sign in."""
+DANGEROUS = frozenset(
+    {
+        *("/locations/{name}/roll", "/locations/{name}/revoke", "/locations/{name}/open"),
+        *("/locations/{name}/restart", "/locations/{name}/pause", "/locations/{name}/setting"),
+        *("/locations/{name}/area", "/locations/{name}/directory/empty"),
+        *("/areas/{name}/move", "/areas/{name}/remove"),
+        *("/packages/{name}/cancel", "/packages/{name}/reissue", "/packages/{name}/contact"),
+        *("/packages/{name}/decide", "/staff/{number}/remove", "/staff/{number}/badge"),
+        *("/badges/{carrier}/keys/end", "/badges/{carrier}/revoked", "/badges/{carrier}/codes"),
+        *("/carriers/{name}/disable", "/keys/{name}/revoke"),
+        *("/webhooks/{name}/secret", "/webhooks/{name}/state", "/webhooks/{name}/remove"),
+        *("/accounts/{name}/disable", "/accounts/{name}/role", "/accounts/{name}/take-role"),
+        *("/accounts/{name}/link", "/accounts/{name}/factor", "/accounts/{name}/sign-out"),
+        *("/account/app/remove", "/account/recovery", "/account/passkeys/{name}/remove"),
+        "/account/sign-out-others",
+    }
+)
+"""What opens something, takes something away, or hands something over: the form asks first."""
+SHOWN_BEFORE = frozenset(
+    {
+        *("/rollouts", "/rollouts/{name}/resume", "/rollouts/{name}/promote"),
+        *("/rollouts/{name}/back", "/rollouts/{name}/end", "/locations/{name}/directory/take"),
+    }
+)
+"""What is as grave, and comes from a page of its own that says what would happen."""
+HARMLESS = frozenset(
+    {
+        *("/locations", "/locations/{name}/change", "/locations/{name}/describe"),
+        *("/locations/{name}/site-file", "/locations/{name}/directory", "/locations/{name}/resume"),
+        *("/locations/{name}/picture", "/locations/{name}/support-file"),
+        *("/locations/{name}/service", "/locations/{name}/hold-release"),
+        *("/locations/{name}/let-go-release", "/rollouts/{name}/pause", "/rollouts/{name}/halt"),
+        *("/areas", "/areas/{name}/rename", "/quarantine/{name}/settle", "/packages/{name}/extend"),
+        *("/notifications/{name}/resend", "/staff", "/badges/{carrier}", "/badges/{carrier}/keys"),
+        *("/badges/{carrier}/revoked/{name}/good-again", "/carriers", "/carriers/{name}/change"),
+        *("/carriers/{name}/places", "/carriers/{name}/share", "/carriers/{name}/enable", "/keys"),
+        *("/webhooks", "/webhooks/{name}/test", "/webhooks/{name}/replay", "/accounts"),
+        *("/accounts/{name}/enable", "/account/app", "/account/passkey", "/account/password"),
+        *("/sign-in", "/sign-in/passkey", "/sign-in/factor", "/sign-in/recovery", "/sign-out"),
+        *("/confirm", "/link/{token}"),
+    }
+)
+"""What can be taken back as easily, or stops something that may be going wrong."""
 NETWORK_ONLY = frozenset(
     route
     for route in ASKS_FOR

@@ -76,7 +76,7 @@ def test_a_tall_panel_shows_how_it_goes_and_what_matters_first(
 ) -> None:
     page = FakeUser(kivy, PANELS["1080x1920"], is_access=is_access).show(FIRST)
     assert [words.text for words in page.steps.words] == [
-        "Scan or type your code",
+        "Scan or enter your code",
         "Your door opens",
         "Take it and close the door",
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
@@ -10,11 +11,11 @@ import pytest
 
 from drivers.barcodes import BARCODE_LENGTH_MAX
 from kiosk.flows.events import Chosen, Entered, Pressed, Scanned
-from kiosk.flows.views.choices import Choice, Refusal, Refused
-from kiosk.flows.views.courier import ScanPackage
+from kiosk.flows.views.choices import Choice, Question, Refusal, Refused
+from kiosk.flows.views.courier import ChooseSize, Receipt, ScanPackage
 from kiosk.flows.views.customer import EnterCode, EnterTracking, First, Thanks
 from kiosk.flows.views.service import PartsTest
-from kiosk.flows.views.shared import DoorOpen, EnterPin, View
+from kiosk.flows.views.shared import Ask, DoorOpen, EnterPin, View
 from tests.gallery.locker import sample_doors
 from tests.gallery.panels import PANELS
 from tests.gallery.samples import sample_views
@@ -116,6 +117,27 @@ def test_a_size_is_chosen_and_a_full_one_cannot_be(fake_user: FakeUser) -> None:
     assert fake_user.events == []
     fake_user.tap(small.center)
     assert fake_user.events == [Chosen("S")]
+
+
+def test_a_full_size_leads_a_courier_on_to_where_there_is_room(fake_user: FakeUser) -> None:
+    view = dict(sample_views())["size"]
+    assert isinstance(view, ChooseSize)
+    page = fake_user.show(replace(view, full_leads_on=True), fresh=True)
+    fake_user.tap(page.figure.cards[-1].center)
+    assert fake_user.events == [Chosen("L")]
+
+
+def test_a_touch_anywhere_keeps_a_session_going_that_is_about_to_end(fake_user: FakeUser) -> None:
+    choices = (Choice.YES, Choice.NO)
+    view = Ask(question=Question.NEED_MORE_TIME, wait_s=20, choices=choices)
+    page = fake_user.show(view, fresh=True)
+    assert "20" in page.body.text
+    fake_user.tap(page.title.center)
+    assert fake_user.events == [Pressed(Choice.YES)]
+    fake_user.events.clear()
+    fake_user.show(view, fresh=True)
+    fake_user.press(Choice.NO)
+    assert fake_user.events == [Pressed(Choice.NO)]
 
 
 # --- typing --------------------------------------------------------------------------------------
@@ -283,7 +305,7 @@ def test_a_courier_reads_how_far_the_run_is_and_what_is_free_while_a_door_is_ope
     assert "12 of 60, 48 expected" in [words.text for words in texts(page)]
     assert isinstance(scan, ScanPackage)
     fake_user.show(replace(scan, stored_count=1, expected=None))
-    assert "1 put in" in [words.text for words in texts(page)]
+    assert "1 stored" in [words.text for words in texts(page)]
     put_in = views["put-in"]
     assert isinstance(put_in, DoorOpen)
     door = fake_user.show(put_in, fresh=True)
@@ -291,6 +313,30 @@ def test_a_courier_reads_how_far_the_run_is_and_what_is_free_while_a_door_is_ope
     # Whoever is to close the door reads nothing else.
     fake_user.show(replace(put_in, remind=True))
     assert "Free:" not in [words.text for words in texts(door)]
+
+
+@pytest.mark.parametrize("panel_name", ["1024x600", "1280x800", "540x960"])
+def test_a_receipt_is_turned_until_each_package_was_seen(
+    kivy: SimpleNamespace, panel_name: str
+) -> None:
+    fake_user = FakeUser(kivy, PANELS[panel_name])
+    receipt = dict(sample_views())["receipt-by-link"]
+    assert isinstance(receipt, Receipt)
+    page = fake_user.show(receipt, fresh=True)
+    wanted = {line.barcode[-6:] for line in receipt.lines}
+    for _ in receipt.lines:
+        shown = re.findall(r"\d{6}(?= |$)", page.body.text, re.MULTILINE)
+        assert shown, "each page has packages"
+        wanted -= set(shown)
+        newer = next(button for button in page.buttons if button.choice is Choice.NEWER)
+        if newer.disabled:
+            break
+        fake_user.press(Choice.NEWER)
+    assert not wanted
+    assert fake_user.events == [], "the flow has nothing to do with it"
+    fake_user.press(Choice.OLDER)
+    fake_user.press(Choice.DONE)
+    assert fake_user.events == [Pressed(Choice.DONE)]
 
 
 # --- when it breaks ------------------------------------------------------------------------------

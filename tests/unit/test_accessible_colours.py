@@ -1,13 +1,16 @@
-"""Every pair of colours that the kiosk's screens put together, in every palette; and that no colour
-is the only sign of anything."""
+"""Every pair of colours that the kiosk's screens put together, in every palette and with every
+accent that a site may have; and that no colour is the only sign of anything."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import product
 
 import pytest
+from pydantic import ValidationError
 
+from config.schema import Look
 from kiosk.flows.views.choices import Choice
 from kiosk.ui import texts, theme
 from kiosk.ui.theme import Colour, Palette, Tone, colour, contrast
@@ -16,6 +19,9 @@ from tests.gallery.samples import sample_views
 
 TEXT, LARGE_OR_GRAPHIC = 4.5, 3.0
 PALETTES = {"light": theme.LIGHT, "night": theme.NIGHT, "access": theme.HIGH_CONTRAST}
+
+STEPS = ("00", "33", "66", "99", "CC", "FF")
+ACCENTS = [f"#{''.join(parts)}" for parts in product(STEPS, repeat=3)]
 
 
 def pairs(palette: Palette) -> Iterator[tuple[str, Colour, Colour, float]]:
@@ -49,6 +55,27 @@ def faint(palette: Palette) -> list[str]:
 @pytest.mark.parametrize("name", PALETTES)
 def test_every_pair_of_colours_stands_out(name: str) -> None:
     assert faint(PALETTES[name]) == []
+
+
+def is_let_in(accent: str) -> bool:
+    try:
+        Look.model_validate({"accent": accent})
+    except ValidationError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("name", ["light", "night"])
+def test_every_accent_that_is_let_in_stands_out(name: str) -> None:
+    """The access mode has no accent: its colours are nobody's own."""
+    let_in = [accent for accent in ACCENTS if is_let_in(accent)]
+    assert let_in
+    found = {
+        accent: wrong
+        for accent in let_in
+        if (wrong := faint(PALETTES[name].with_accent(colour(accent))))
+    }
+    assert found == {}
 
 
 def test_a_colour_that_hardly_stands_out_is_found() -> None:

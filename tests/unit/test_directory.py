@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from kiosk.model.directory import Household, found_by, short_name
+from kiosk.model.directory import Household, found_by, plain_letters, short_name
 
 HOUSE = [
     Household(id="1", flat="12", names=("Mona Haddad", "Lena Haddad")),
@@ -37,6 +37,11 @@ HOUSE = [
 )
 def test_a_household_is_found_by_flat_or_name(typed: str, found: list[str]) -> None:
     assert [each.id for each in found_by(HOUSE, typed)] == found
+
+
+def test_dotted_and_dotless_i_are_typed_by_one_key() -> None:
+    typed = {plain_letters(name) for name in ("İPEK IŞIK", "ipek ışık", "Ipek Isik")}
+    assert typed == {"ipek isik"}
 
 
 def test_as_little_of_a_name_is_shown_as_a_label_needs() -> None:

@@ -116,6 +116,9 @@ def test_what_ends_or_asks_in_english_does_so_in_every_language(language: str) -
         ("fr", {0: "0 libre", 1: "1 libre", 2: "2 libres"}),
         ("pl", {1: "1 wolna", 2: "2 wolne", 4: "4 wolne", 5: "5 wolnych", 12: "12 wolnych"}),
         ("pl", {22: "22 wolne", 25: "25 wolnych", 112: "112 wolnych"}),
+        ("uk", {1: "1 вільна", 3: "3 вільні", 5: "5 вільних", 11: "11 вільних"}),
+        ("uk", {12: "12 вільних", 21: "21 вільна", 112: "112 вільних", 122: "122 вільні"}),
+        ("tr", {1: "1 boş", 7: "7 boş"}),
     ],
 )
 def test_numbers_take_their_forms(language: str, counts: dict[int, str]) -> None:
@@ -147,6 +150,8 @@ def test_times_are_the_sites_and_in_the_style_of_the_language() -> None:
     assert "Fr., 6. Nov., 22:20" in said["de"]
     assert "ven. 6 nov." in said["fr"]
     assert "الجمعة، 6 نوفمبر، 22:20" in said["ar"]
+    assert "пт, 6 лист." in said["uk"]
+    assert "6 Kas Cum" in said["tr"]
     assert speech("en").time(NOW_MS, "America/New_York") == "16:20"
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import shutil
+import subprocess
 import time
 import wave
 from pathlib import Path
@@ -10,8 +12,10 @@ from pathlib import Path
 import pytest
 
 from config import DEMO_SITE, load_site
+from config.schema import Sound
 from kiosk.model.clock import HOUR_MS
 from kiosk.site_model import remarks, site_look_of
+from kiosk.ui.language import languages
 from kiosk.ui.loudspeaker import Loudspeaker, tone
 from kiosk.ui.night import NightHours
 
@@ -32,6 +36,16 @@ def test_a_program_gets_the_text_in_its_language(tmp_path: Path) -> None:
     loudspeaker.say("Guten Tag.", "de")
     assert text_in(heard, "Tag") == "de\nGuten Tag.\n"
     loudspeaker.stop()
+
+
+@pytest.mark.skipif(shutil.which("espeak-ng") is None, reason="espeak-ng is not installed")
+@pytest.mark.parametrize("language", languages())
+def test_every_language_has_a_voice_of_its_own(language: str) -> None:
+    command = [part.format(language=language, volume=100) for part in Sound().speech]
+    spoken = subprocess.run([*command, "-q"], input=b"7", capture_output=True, check=False)
+    assert spoken.returncode == 0, spoken.stderr
+    unknown = subprocess.run(["espeak-ng", "-v", "xx", "-q", "7"], capture_output=True, check=False)
+    assert unknown.returncode != 0
 
 
 def test_the_newest_wins(tmp_path: Path) -> None:

@@ -260,3 +260,26 @@ def test_a_technician_reads_which_board_is_away_and_since_when() -> None:
     view = service.Boards(boards=doors.boards, away_since_ms=doors.away_since_ms)
     rows = texts.service.board_details(view, LOCATION)
     assert [name for name, value in rows if "since Fri 6 Nov, 22:20" in value] == ["board-B"]
+
+
+LINK = "https://lockers.example.org/receipt/market/0f/417/Zk1v0b2xQ9rT7yUe3wPq5A"
+
+
+@pytest.mark.parametrize(
+    ("count", "is_reached", "is_link"),
+    [(3, True, True), (3, False, False), (60, True, True), (60, False, True)],
+)
+def test_a_receipts_code_is_the_link_where_its_page_is_there_or_the_list_has_no_room(
+    count: int, is_reached: bool, is_link: bool
+) -> None:
+    lines = tuple(
+        ReceiptLine(EventKind.PACKAGE_STORED, f"JD0146000062812{number:05d}", "7", NOW_MS)
+        for number in range(count)
+    )
+    view = Receipt(name="Kim", number="417", lines=lines, link=LINK, is_reached=is_reached)
+    code = courier.receipt_qr(view, sample_location(), ENGLISH)
+    assert (code == f"{LINK}?language=en") is is_link
+    assert (code.count("JD0146") == count) is not is_link
+    words = courier.receipt_words(view, 0, count, sample_location(), ENGLISH)
+    assert words.note is not None
+    assert ("online" in words.note.text) is (is_link and not is_reached)

@@ -7,7 +7,7 @@ from pathlib import Path
 from click.testing import CliRunner
 
 from kiosk.__main__ import main
-from kiosk.sync.client import SyncStatus
+from kiosk.sync.status import SyncStatus
 from kiosk.vitals import version, vitals
 
 

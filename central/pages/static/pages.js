@@ -2,7 +2,7 @@
 // Times in the reader's own zone, a question before what is dangerous, the map that zooms, a key for
 // the search, and pages that refresh themselves and disturb nobody who reads or types. Without this script the times stand there in UTC, and nothing asks.
 (() => {
-  const ago = new Intl.RelativeTimeFormat("en", { numeric: "auto" });
+  const ago = new Intl.RelativeTimeFormat("en-GB", { numeric: "auto", style: "short" });
   const exact = new Intl.DateTimeFormat("en-GB", {
     day: "numeric", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit",
     timeZoneName: "short",

@@ -74,6 +74,9 @@ class ChooseSize(View):
 
     barcode: str
     sizes: tuple[SizeOffer, ...]
+    full_leads_on: bool = False
+    """A size of which no door is free can be chosen, too: what would make room is asked then, or
+    shown where else there is some."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,3 +117,7 @@ class Receipt(View):
     number: str
     """The number of the visit, for staff to look up."""
     lines: tuple[ReceiptLine, ...]
+    link: str = ""
+    """Where the server shows it; "" where it does not."""
+    is_reached: bool = False
+    """Whether what the link leads to is there at once, and not only when the line is back."""

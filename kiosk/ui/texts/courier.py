@@ -20,12 +20,15 @@ from kiosk.flows.views.shared import EnterPin, View
 from kiosk.model.events import EventKind
 from kiosk.model.location import Location
 from kiosk.model.package import PackageStatus
+from kiosk.model.urls import asking
 from kiosk.ui.language import Speech
 from kiosk.ui.texts.parts import DOUBTS, N_, Note, Words, entry_note, failed, short_barcode
 from kiosk.ui.theme import Tone
 
-RECEIPT_LINES = 8
-"""How many packages a receipt lists on the screen; all of them are in the journal."""
+BRIEF_BARCODE = 6
+"""By so much of a barcode's end a courier knows a package among those of one visit."""
+QR_BYTES_MAX = 900
+"""So much text in a QR code is still coarse enough for a phone at half a metre."""
 
 
 def measures(size: SizeOffer, speech: Speech) -> str:
@@ -48,7 +51,7 @@ def run_count(view: ScanPackage, speech: Speech) -> str:
     """How many are in and how many are expected; empty before there is anything to count."""
     stored, expected = view.stored_count, view.expected
     if expected is None:
-        return speech.say_count(stored, "{count} put in", "{count} put in") if stored else ""
+        return speech.say_count(stored, "{count} stored", "{count} stored") if stored else ""
     if not stored:
         return speech.say_count(expected, "{count} expected", "{count} expected")
     if not expected:
@@ -78,14 +81,14 @@ def _silent(silent: SilentDoors, location: Location, speech: Speech) -> str:
     if silent.since_ms is None:
         said = speech.say_count(
             silent.count,
-            "{count} door cannot be used now.",
-            "{count} doors cannot be used now.",
+            "{count} door can't be used right now.",
+            "{count} doors can't be used right now.",
         )
     else:
         said = speech.say_count(
             silent.count,
-            "{count} door cannot be used since {when}.",
-            "{count} doors cannot be used since {when}.",
+            "{count} door can't be used since {when}.",
+            "{count} doors can't be used since {when}.",
             when=speech.day_and_time(silent.since_ms, location.time_zone),
         )
     if not silent.due:
@@ -95,8 +98,8 @@ def _silent(silent: SilentDoors, location: Location, speech: Speech) -> str:
             said,
             speech.say_count(
                 silent.due,
-                "{count} to take back has to wait.",
-                "{count} to take back have to wait.",
+                "{count} package to collect has to wait.",
+                "{count} packages to collect have to wait.",
             ),
         )
     )
@@ -153,31 +156,77 @@ _MOVED: Mapping[str, str] = {
 }
 
 
-def receipt_line(line: ReceiptLine, location: Location, speech: Speech) -> str:
-    """One package of a hand-over receipt."""
+def receipt_line(
+    line: ReceiptLine, location: Location, speech: Speech, *, brief: bool = False
+) -> str:
+    """One package of a hand-over receipt; `brief` shortens its barcode, and says what was done only
+    where it is not what is done nearly always."""
     at = ""
     if line.at_ms is not None:
         at = speech.time(line.at_ms, location.time_zone)
-    parts = (
-        at,
-        speech.say("door {slot}", slot=line.slot),
-        speech.say(_MOVED.get(line.kind, "")),
-        line.barcode,
-    )
-    return speech.row(parts, "  ")
+    door, done = speech.say("door {slot}", slot=line.slot), speech.say(_MOVED.get(line.kind, ""))
+    if brief:
+        done = "" if line.kind == EventKind.PACKAGE_STORED else done
+        end = line.barcode[-BRIEF_BARCODE:]
+        return speech.row((at, door, end if end == line.barcode else f"…{end}", done), " ")
+    return speech.row((at, door, done, line.barcode), "  ")
 
 
 def _receipt(view: Receipt, location: Location, speech: Speech) -> Words:
-    text = _receipt_number(view, location, speech)
-    lines = [receipt_line(line, location, speech) for line in view.lines]
+    return receipt_words(view, 0, len(view.lines), location, speech)
+
+
+def receipt_words(
+    view: Receipt, first: int, room: int, location: Location, speech: Speech, *, brief: bool = False
+) -> Words:
+    """A receipt with `room` packages, from the one at place `first` on; `brief` where the panel is
+    low."""
+    shown = view.lines[first : first + room]
+    lines = [receipt_line(line, location, speech, brief=brief) for line in shown]
+    head, note = [_receipt_number(view, location, speech)], None
+    if brief:
+        head = [speech.say("Receipt {number}", number=view.number)]
+    if is_link_taken(view, location, speech) and not view.is_reached:
+        waits = speech.say("Its page opens once online.")
+        note = Note(waits, Tone.WAITING, "hourglass")
+    elif not brief:
+        note = Note(head.pop(), Tone.CALM, "info")
+    if len(shown) < len(view.lines):
+        head.append(f"{first + 1}–{first + len(shown)} / {len(view.lines)}")
+    place = speech.row(head, "  ")
+    lines = [place, *lines] if place else lines
     title = speech.say_count(
         len(view.lines), "{count} package handed over", "{count} packages handed over"
     )
-    return Words(title, "\n".join(lines), Note(text, Tone.CALM, "info"), Tone.DONE, "check")
+    return Words(title, "\n".join(lines), note, Tone.DONE, "check")
+
+
+def receipt_qr(view: Receipt, location: Location, speech: Speech) -> str:
+    """What the QR code holds: the link to the whole receipt at the server, or its plain text."""
+    if is_link_taken(view, location, speech):
+        return asking(view.link, language=speech.code)
+    return receipt_text(view, QR_BYTES_MAX, location, speech)
+
+
+def is_link_taken(view: Receipt, location: Location, speech: Speech) -> bool:
+    """Whether the link is what is taken along. While the server is not reached its page is not
+    there yet, and the plain text is better, as long as nothing has to be left out."""
+    if not view.link or view.is_reached:
+        return bool(view.link)
+    left_out, _ = _receipt_text(view, QR_BYTES_MAX, location, speech)
+    return left_out > 0
 
 
 def receipt_text(view: Receipt, bytes_max: int, location: Location, speech: Speech) -> str:
     """A receipt as plain text to carry away: as many of the last packages as have room."""
+    _, text = _receipt_text(view, bytes_max, location, speech)
+    return text
+
+
+def _receipt_text(
+    view: Receipt, bytes_max: int, location: Location, speech: Speech
+) -> tuple[int, str]:
+    """How many packages are left out of it, and the text."""
     head = f"{location.name}\n{_receipt_number(view, location, speech)}"
     lines = [receipt_line(line, location, speech) for line in view.lines]
     for left_out in range(len(lines) + 1):
@@ -185,7 +234,7 @@ def receipt_text(view: Receipt, bytes_max: int, location: Location, speech: Spee
         text = "\n".join((head, *more, *lines[left_out:]))
         if len(text.encode()) <= bytes_max:
             break
-    return text
+    return left_out, text
 
 
 def _before_these(count: int, speech: Speech) -> str:

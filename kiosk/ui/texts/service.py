@@ -121,7 +121,7 @@ class DoorSign:
 
 
 SIGN_UNREACHABLE = DoorSign(N_("No answer"), "unplug", Tone.FAILED)
-SIGN_DO_NOT_OPEN = DoorSign(N_("Do not open"), "ban", Tone.FAILED)
+SIGN_DO_NOT_OPEN = DoorSign(N_("Do not open"), "hand", Tone.FAILED)
 SIGN_NO_DEPOSITS = DoorSign(N_("Out of service"), "ban", Tone.FAILED)
 SIGN_OPEN = DoorSign(N_("Open"), "door-open", Tone.DONE)
 SIGN_SUSPECT = DoorSign(N_("To be checked"), "circle-question-mark", Tone.WAITING)
@@ -181,8 +181,8 @@ def door_details(
     """What a technician wants to know of a door, as name and value."""
     return (
         (speech.say("Door"), _door(row, speech)),
-        (speech.say("Contents"), _inside(row, speech)),
-        (speech.say("Status"), _service(row, location, speech)),
+        (speech.say("Inside"), _inside(row, speech)),
+        (speech.say("State"), _service(row, location, speech)),
         (speech.say("Board"), _board(row, speech)),
     )
 

@@ -7,14 +7,12 @@ from kivy.graphics import Color, Rectangle
 from kivy.graphics.texture import Texture
 from kivy.uix.widget import Widget
 
-BYTES_MAX = 900
-"""So much text is still coarse enough for a phone at half a metre."""
 _QUIET_MODULES = 4
 """The margin that the standard asks for."""
 
 
 class QrCode(Widget):
-    """The code of a text of at most `BYTES_MAX` bytes, drawn as large as the widget."""
+    """The code of a text, drawn as large as the widget."""
 
     def __init__(self, text: str) -> None:
         super().__init__(size_hint=(None, None))

@@ -402,11 +402,13 @@ class BoxPicture(Widget):
 class SizeCard(Pressable):
     """A size: its picture to scale, its name, how many are free, measures and weight."""
 
-    def __init__(self, theme: Theme, size: SizeOffer, action: Callable[[], None]) -> None:
+    def __init__(
+        self, theme: Theme, size: SizeOffer, action: Callable[[], None], *, full_leads_on: bool
+    ) -> None:
         super().__init__(theme, action, corner=theme.space(24))
         self.offer = size
-        self.disabled = size.free == 0
-        self.picture = BoxPicture(theme, size, muted=self.disabled)
+        self.disabled = size.free == 0 and not full_leads_on
+        self.picture = BoxPicture(theme, size, muted=size.free == 0)
         ink = theme.colours.ink_soft if size.free else theme.tone(Tone.FAILED).strong_ink
         self.name = Words(theme, text=size.name, bold_face=True)
         self.free = Words(
@@ -541,7 +543,11 @@ class SizePage(Page[ChooseSize]):
     figure_share_stacked = 0.72
 
     def build(self) -> None:
-        cards = [SizeCard(self.theme, size, self._choice(size.name)) for size in self.view.sizes]
+        leads_on = self.view.full_leads_on
+        cards = [
+            SizeCard(self.theme, size, self._choice(size.name), full_leads_on=leads_on)
+            for size in self.view.sizes
+        ]
         self.figure = SizeCards(self.theme, cards)
         self.add_widget(self.figure)
 
