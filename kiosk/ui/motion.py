@@ -1,7 +1,7 @@
 """What moves on a screen: few things, calmly, a few times a second, and nothing where nobody is.
 
-The whole window is drawn again for each step. Drawn by software that is a good part of a core, so a
-movement takes a step only as often as the last steps leave most of the time free.
+The whole window is drawn again for each step, which by software is a good part of a core. So a
+movement that goes on takes few steps, and one that is short may take more.
 """
 
 from __future__ import annotations
@@ -16,20 +16,28 @@ ROUND_S: Final = 1.4
 """How long a movement that comes back to where it began takes: 0.7 Hz."""
 STEP_S: Final = 0.2
 """The time between two steps."""
+SHAKE_S: Final = 0.5
+"""How long one shake takes: there and back once, 2 Hz."""
+SHAKE_STEP_S: Final = 0.05
 
 
 class Motion:
-    """Calls `draw` with 0 at rest, up to 1, and back to 0, round after round.
+    """Calls `draw` with 0 at rest, up to 1, and back to 0, round after round; a `shake` goes from 0
+    to 1, to -1 and back to 0, once.
 
     With `rounds` it rests after so many; else it goes on until `stop`. At rest it costs nothing: no
     event of the clock is left.
     """
 
-    def __init__(self, draw: Callable[[float], None], rounds: int | None = None) -> None:
+    def __init__(
+        self, draw: Callable[[float], None], rounds: int | None = None, *, shake: bool = False
+    ) -> None:
         self._draw = draw
-        self._rounds = rounds
+        self._rounds = 1 if shake else rounds
+        self._is_shake = shake
         self._begun_s = 0.0
-        self._clock = Clock.create_trigger(self._step, STEP_S, interval=True)
+        step_s = SHAKE_STEP_S if shake else STEP_S
+        self._clock = Clock.create_trigger(self._step, step_s, interval=True)
 
     @property
     def is_moving(self) -> bool:
@@ -47,8 +55,10 @@ class Motion:
             self._draw(0.0)
 
     def _step(self, _: float) -> None:
-        rounds = (Clock.get_boottime() - self._begun_s) / ROUND_S
+        rounds = (Clock.get_boottime() - self._begun_s) / (SHAKE_S if self._is_shake else ROUND_S)
         if self._rounds is not None and rounds >= self._rounds:
             self.stop()
+        elif self._is_shake:
+            self._draw(math.sin(2 * math.pi * rounds))
         else:
             self._draw((1 - math.cos(2 * math.pi * rounds)) / 2)

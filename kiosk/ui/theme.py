@@ -50,6 +50,8 @@ PRESS_GUARD_S = 0.2
 """After one screen replaced another, touches are ignored this long: they meant the old one."""
 KEY_BOUNCE_S = 0.05
 """The same key touched again sooner than a finger can is one touch."""
+STILL_TRYING_S = 3.0
+"""A screen that waits for the machine says after so long that it still tries."""
 ANSWER_PATIENCE_S = 3.0
 """When nothing answers a press for this long, the screen can be pressed again."""
 

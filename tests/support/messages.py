@@ -21,7 +21,8 @@ PRIVACY: Final = "https://lockers.example.org/privacy?language=de"
 PHONE, BARCODE = "+49 30 1234567", "9400 1112-0255/58"
 LATIN: Final = ("Köln Messe (2)", "Deutzer Weg 12-14, 50679 Köln")
 ARABIC: Final = ("سوق 7", "شارع 12-14، 50679")
-KINDS: Final = tuple(Kind(each) for each in texts("en") if each not in ("all", "recipient_page"))
+_OF_PAGES = ("all", "recipient_page", "receipt_page")
+KINDS: Final = tuple(Kind(each) for each in texts("en") if each not in _OF_PAGES)
 OF_A_PACKAGE: Final = tuple(each for each in KINDS if each not in (Kind.STOPPED, Kind.STARTED))
 LANGUAGES: Final = languages()
 

@@ -12,11 +12,12 @@ from kivy.uix.widget import Widget
 
 from kiosk.flows.events import Chosen, Entered, Preference, Pressed, Scanned, Stirred
 from kiosk.flows.views.choices import Choice
-from kiosk.flows.views.shared import View
+from kiosk.flows.views.shared import Checking, Opening, View
 from kiosk.model.location import Location
 from kiosk.ui import texts
 from kiosk.ui import theme as look
 from kiosk.ui.language import Speech
+from kiosk.ui.motion import Motion
 from kiosk.ui.screens.frame import LEAVING, Area, Frame
 from kiosk.ui.theme import Theme, Tone
 from kiosk.ui.widgets.buttons import Badge, Banner, Pressable, WordButton
@@ -82,6 +83,8 @@ class Page(Frame, Generic[V]):
         self.view = view
         self._answered = False
         self._patience = None
+        self.motions: list[Motion] = []
+        """What moves here; it rests when the screen is taken away."""
         self.header.text = context.location.name
         self.logo = context.make_logo(self.row_height() * 0.9)
         if self.logo is not None:
@@ -90,6 +93,8 @@ class Page(Frame, Generic[V]):
             self.add_widget(part)
         self.build()
         self._refresh()
+        self._still_trying = Clock.create_trigger(self._say_still_trying, look.STILL_TRYING_S)
+        self._wait_for_the_answer()
         self.bind(pos=self.arrange, size=self.arrange)
 
     # --- for the families ---
@@ -166,6 +171,7 @@ class Page(Frame, Generic[V]):
         self._release()
         self.changed(before)
         self._refresh()
+        self._wait_for_the_answer()
         self.arrange()
 
     def answer(self, event: Event) -> None:
@@ -180,6 +186,9 @@ class Page(Frame, Generic[V]):
         """The screen is taken away: nothing may come from it any more."""
         self._release()
         self._answered = True
+        self._still_trying.cancel()
+        for motion in self.motions:
+            motion.stop()
 
     @property
     def is_answered(self) -> bool:
@@ -195,6 +204,17 @@ class Page(Frame, Generic[V]):
         if self._answered:
             return True
         return bool(super().on_touch_down(touch))
+
+    def _wait_for_the_answer(self) -> None:
+        """A screen that only waits says so again when it takes long."""
+        self._still_trying.cancel()
+        if isinstance(self.view, Checking | Opening):
+            self._still_trying()
+
+    def _say_still_trying(self, _: float) -> None:
+        said = texts.customer.still_trying(self.context.speech)
+        self.body.text = "\n".join(each for each in (self.words().body, said) if each)
+        self.arrange()
 
     # --- the parts ---
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
+from pathlib import PurePosixPath
 from typing import Any
 
-from kiosk.flows.views.choices import Choice
+from kiosk.flows.views.choices import Choice, Refusal
 from kiosk.flows.views.customer import (
     CodeAsked,
     EnterCode,
@@ -25,6 +27,8 @@ from kiosk.store.remote_help import Paused
 from kiosk.ui.language import Speech
 from kiosk.ui.texts.parts import Note, Words, call_us, entry_note, reference_note, refusal
 from kiosk.ui.theme import Tone
+
+_PATH = re.compile(r"(?<![\w/:.])/(?:[^\s/:,;()'\"]+/)*[^\s/:,;()'\"]+")
 
 
 def _first(view: First, location: Location, speech: Speech) -> Words:
@@ -183,13 +187,17 @@ def _answer(view: Answer, location: Location, speech: Speech) -> Words:
     help_line = call_us(location, speech)
     if view.refused is not None:
         title = refusal(view.refused, location, speech)
+        if view.refused.reason is Refusal.ALREADY_PICKED_UP:
+            return Words(title, help_line, note, Tone.ACT, "package-check")  # nothing went wrong
         return Words(title, help_line, note, Tone.FAILED, "circle-alert")
     body = f"{help_line}\n{location.name}, {location.address}"
     return Words(speech.say("We're happy to help"), body, note, Tone.ACT, "phone")
 
 
 def _cannot_start(view: CannotStart, location: Location, speech: Speech) -> Words:
-    body = f"{call_us(location, speech)}\n\n{view.message}"
+    # Anybody reads this: where the files lie is in the log.
+    message = _PATH.sub(lambda found: PurePosixPath(found[0]).name, view.message)
+    body = f"{call_us(location, speech)}\n\n{message}"
     note = reference_note(view.reference, speech)
     return Words(speech.say("Out of order"), body, note, Tone.FAILED, "triangle-alert")
 
@@ -198,6 +206,11 @@ def _no_power(view: NoPower, location: Location, speech: Speech) -> Words:
     body = speech.say("Please come back when it's on again. All packages are safe.")
     title = speech.say("The power is out")
     return Words(title, f"{body}\n\n{call_us(location, speech)}", None, Tone.WAITING, "clock")
+
+
+def still_trying(speech: Speech) -> str:
+    """What is added when a moment's work takes longer than one expects."""
+    return speech.say("Still trying …")
 
 
 def language_words(speech: Speech) -> Words:

@@ -121,7 +121,7 @@ class DoorSign:
 
 
 SIGN_UNREACHABLE = DoorSign(N_("No answer"), "unplug", Tone.FAILED)
-SIGN_DO_NOT_OPEN = DoorSign(N_("Do not open"), "ban", Tone.FAILED)
+SIGN_DO_NOT_OPEN = DoorSign(N_("Do not open"), "hand", Tone.FAILED)
 SIGN_NO_DEPOSITS = DoorSign(N_("Out of service"), "ban", Tone.FAILED)
 SIGN_OPEN = DoorSign(N_("Open"), "door-open", Tone.DONE)
 SIGN_SUSPECT = DoorSign(N_("To be checked"), "circle-question-mark", Tone.WAITING)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import pairwise
 
 from kivy.core.text import Label as CoreLabel
@@ -16,6 +17,7 @@ from kiosk.model.location import Location
 from kiosk.model.location import Rectangle as Box
 from kiosk.ui import texts
 from kiosk.ui import theme as look
+from kiosk.ui.colours import BLACK, WHITE, luminance, mixed
 from kiosk.ui.directions import bank_outline
 from kiosk.ui.icons import GLYPHS
 from kiosk.ui.theme import Colour, Theme
@@ -30,11 +32,17 @@ class DoorLook:
     fill: Colour
     ink: Colour
     icon: str = ""
+    hatched: bool = False
+    """Lined aslant: what failed is known without its colour, too."""
     strong: bool = False
     """Its number as large as the door allows."""
 
 
 _EVENING_ROUNDS = 60
+_HATCH_MM = 5.0
+_HATCH_SHARE = 0.22
+_HATCH_PX = 32
+_PULSE_SHARE = 0.45
 _GAP_MM = 0.25
 _LEAST_DRAWING_MM = 15
 """Lower than this, a drawing of the bank shows nobody anything."""
@@ -84,6 +92,8 @@ class _Door:
             self.edge_shape = SmoothRoundedRectangle(radius=[3])
             self.fill = Color(*bank.theme.colours.surface)
             self.shape = SmoothRoundedRectangle(radius=[3])
+            self.hatch_ink = Color(*bank.theme.colours.surface)
+            self.hatch = Rectangle(size=(0, 0))
             self.ink = Color(*bank.theme.colours.ink_soft)
             self.text = Rectangle(size=(0, 0))
             self.icon = Rectangle(size=(0, 0))
@@ -105,6 +115,7 @@ class BankDrawing(Widget):
         self._outline = bank_outline(location)
         self._looks: dict[str, DoorLook] = {}
         self._drawn: dict[str, tuple[DoorLook, tuple[float, float, float, float]]] = {}
+        self._lines = _hatching()
         self._textures: dict[tuple[str, str, float], Texture] = {}
         with self.canvas:
             self._floor_ink = Color(*theme.colours.edge)
@@ -227,21 +238,44 @@ class BankDrawing(Widget):
         door.shape.pos = (left + line, bottom + line)
         door.shape.size = (width - 2 * line, height - 2 * line)
         door.ink.rgba = style.ink
+        self._hatch(door, style)
         text = self._texture(door.label, "KioskBold", self._label_size(door, style))
         icon = (
-            self._texture(GLYPHS[style.icon], "KioskIcons", self._icon_size(door))
+            self._texture(GLYPHS[style.icon], "KioskIcons", self._icon_size(door, style))
             if style.icon
             else None
         )
         _set_in_row(door, text, icon, self.theme.space(8))
+
+    def _hatch(self, door: _Door, style: DoorLook) -> None:
+        if not style.hatched:
+            door.hatch.size = (0, 0)
+            return
+        (left, bottom), (width, height) = door.shape.pos, door.shape.size
+        door.hatch_ink.rgba = mixed(style.fill, style.ink, _HATCH_SHARE)
+        door.hatch.texture = self._lines
+        door.hatch.pos, door.hatch.size = (left + 1, bottom + 1), (width - 2, height - 2)
+        side = self.theme.mm(_HATCH_MM)
+        across, up = width / side, height / side
+        door.hatch.tex_coords = (0, 0, across, 0, across, up, 0, up)
+
+    def pulse(self, share: float) -> None:
+        """The doors that are meant, at this part of their pulse: darker under light words, lighter
+        under dark ones, so that the words only stand out more."""
+        for label, look_ in self._looks.items():
+            if look_.strong:
+                away = BLACK if luminance(look_.ink) > luminance(look_.fill) else WHITE
+                shade = mixed(look_.fill, away, share * _PULSE_SHARE)
+                self._doors[label].fill.rgba = self._doors[label].edge.rgba = shade
 
     def _label_size(self, door: _Door, style: DoorLook) -> float:
         _, _, width, height = door.box
         largest = self.theme.font("large" if style.strong else "text")
         return min(largest, height * 0.78, width * (0.34 if style.icon else 0.5))
 
-    def _icon_size(self, door: _Door) -> float:
-        return min(self.theme.font("text"), door.box[3] * 0.62, door.box[2] * 0.34)
+    def _icon_size(self, door: _Door, style: DoorLook) -> float:
+        largest = self.theme.font("title" if style.strong else "text")
+        return min(largest, door.box[3] * 0.62, door.box[2] * 0.34)
 
     def _texture(self, text: str, font: str, size: float) -> Texture | None:
         # Type smaller than this cannot be read: the door's place says enough.
@@ -253,6 +287,20 @@ class BankDrawing(Widget):
             label.refresh()
             self._textures[key] = label.texture
         return self._textures[key]
+
+
+@cache
+def _hatching() -> Texture:
+    """Lines aslant, white on clear, that go on from one tile to the next."""
+    texture = Texture.create(size=(_HATCH_PX, _HATCH_PX), colorfmt="rgba")
+    pixels = bytearray()
+    for row in range(_HATCH_PX):
+        for column in range(_HATCH_PX):
+            is_line = (row + column) % _HATCH_PX < _HATCH_PX // 3
+            pixels += bytes((255, 255, 255, 255 if is_line else 0))
+    texture.blit_buffer(bytes(pixels), colorfmt="rgba", bufferfmt="ubyte")
+    texture.wrap, texture.mag_filter = "repeat", "linear"
+    return texture
 
 
 def _pixels(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from kivy.graphics import Color, SmoothLine
 from kivy.input.motionevent import MotionEvent
 from kivy.properties import BooleanProperty, ColorProperty, NumericProperty
 from kivy.uix.widget import Widget
@@ -235,6 +236,33 @@ class Badge(Card):
 
     def lay_out(self) -> None:
         self.icon.center = self.center
+
+
+class RunningDown(Badge):
+    """A round mark in a ring, which runs down with the time that is left."""
+
+    def __init__(self, theme: Theme, icon: str, tone: Tone, diameter: float) -> None:
+        self.left = 1.0
+        """The part of the time that is left."""
+        super().__init__(theme, icon, tone, diameter)
+        width = max(2.0, theme.mm(1.2))
+        with self.canvas.after:
+            Color(*theme.colours.line)
+            self._track = SmoothLine(width=width)
+            Color(*theme.tone(tone).strong_ink)
+            self._arc = SmoothLine(width=width, cap="none")
+
+    def show(self, left: float) -> None:
+        """This part of the time is left, 1 to 0."""
+        self.left = left
+        self.arrange()
+
+    def lay_out(self) -> None:
+        super().lay_out()
+        radius = self.width / 2 + 2 * self._track.width
+        x, y = self.center
+        self._track.circle = (x, y, radius, 0, 360)
+        self._arc.circle = (x, y, radius, 0, 360 * self.left)
 
 
 class NumberSign(Card):

@@ -5,12 +5,21 @@ from __future__ import annotations
 from functools import cache
 
 from kivy.core.text import Label as CoreLabel
-from kivy.graphics import Color, Rectangle, SmoothEllipse, SmoothRoundedRectangle
+from kivy.graphics import (
+    Color,
+    PopMatrix,
+    PushMatrix,
+    Rectangle,
+    SmoothEllipse,
+    SmoothRoundedRectangle,
+    Translate,
+)
 from kivy.graphics.texture import Texture
 from kivy.uix.widget import Widget
 
 from kiosk.ui.theme import Theme, Tone
 
+_SHAKE_MM = 2.0
 _UNSEEN = (0, 0, 0, 0)
 _STEPS = ("huge", "large", "title", "lead", "text")
 
@@ -54,9 +63,18 @@ class DigitField(Widget):
         self.digits = ""
         self.tone = Tone.CALM
         self._font_size = theme.font("text")
+        with self.canvas.before:
+            PushMatrix()
+            self._shift = Translate(0, 0)
+        with self.canvas.after:
+            PopMatrix()
         self._cells = [_Cell(self) for _ in range(length)]
         self._boxes: list[tuple[float, float, float, float]] = []
         self.bind(pos=self._place, size=self._place)
+
+    def shift(self, share: float) -> None:
+        """Stand a little aside: -1 for left, 1 for right, 0 for where it belongs."""
+        self._shift.x = round(share * self.theme.mm(_SHAKE_MM))
 
     def fit(self, width: float) -> None:
         """Take the largest step at which all cells fit this width."""

@@ -16,6 +16,7 @@ from kiosk.model.invariants import present
 from kiosk.ui import texts
 from kiosk.ui.directions import direction_of
 from kiosk.ui.screens.page import Area, Page
+from kiosk.ui.theme import Tone
 from kiosk.ui.widgets.bank import BankFigure, DoorLook
 from kiosk.ui.widgets.buttons import NumberSign
 
@@ -61,8 +62,10 @@ class DoorNoticePage(Page[Any]):
             self._light(self.figure)
 
     def _light(self, figure: BankFigure) -> None:
-        colours = self.theme.tone(self.words().tone)
-        lit = DoorLook(colours.strong, colours.on_strong, strong=True)
+        tone = self.words().tone
+        colours, has_failed = self.theme.tone(tone), tone is Tone.FAILED
+        icon = "triangle-alert" if has_failed else ""
+        lit = DoorLook(colours.strong, colours.on_strong, icon, strong=True, hatched=has_failed)
         figure.drawing.paint(dict.fromkeys(doors_of(self.view), lit))
 
     def figure_size(self, area: Area) -> tuple[float, float]:

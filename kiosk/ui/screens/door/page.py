@@ -10,6 +10,7 @@ from kiosk.flows.views.choices import Choice
 from kiosk.flows.views.shared import DoorOpen
 from kiosk.ui import texts
 from kiosk.ui.directions import direction_of
+from kiosk.ui.motion import Motion
 from kiosk.ui.screens.page import Area, Page
 from kiosk.ui.theme import Tone
 from kiosk.ui.widgets.bank import BankFigure, DoorLook
@@ -35,6 +36,10 @@ class DoorOpenPage(Page[DoorOpen]):
         self.add_widget(self.figure)
         self._light()
         self._count()
+        if self.theme.moves:
+            pulse = Motion(self.figure.drawing.pulse)
+            self.motions.append(pulse)
+            pulse.start()
 
     def changed(self, before: DoorOpen) -> None:
         self._light()
@@ -56,7 +61,7 @@ class DoorOpenPage(Page[DoorOpen]):
 
     def _light(self) -> None:
         colours = self.theme.tone(Tone.WAITING if self.view.remind else Tone.DONE)
-        lit = DoorLook(colours.strong, colours.on_strong, strong=True)
+        lit = DoorLook(colours.strong, colours.on_strong, "door-open", strong=True)
         self.figure.drawing.paint({self.view.slot: lit})
 
     def words(self) -> texts.parts.Words:

@@ -9,6 +9,7 @@ from kiosk.flows.views.customer import EnterCode
 from kiosk.flows.views.shared import EnterPin
 from kiosk.model.person import SECRET_DIGITS_MAX
 from kiosk.ui import texts
+from kiosk.ui.motion import Motion
 from kiosk.ui.screens.page import Area, Page
 from kiosk.ui.theme import Tone
 from kiosk.ui.widgets.buttons import Pressable, WordButton
@@ -45,7 +46,10 @@ class EntryPage(Page[Any]):
         self.figure = digit_keypad(self.theme, self._pressed)
         self.add_widget(self.field)
         self.add_widget(self.figure)
+        self._shaking = Motion(self.field.shift, shake=True)
+        self.motions.append(self._shaking)
         self._show()
+        self._shake_if_refused()
 
     def length(self) -> int:
         raise NotImplementedError
@@ -71,10 +75,16 @@ class EntryPage(Page[Any]):
         if self._sent or self.view.refused != before.refused:
             self.digits = self.starting_digits()
             self._fresh_refusal = self.view.refused is not None
+            self._shake_if_refused()
         self._sent = False
         self._show()
 
     _sent = False
+
+    def _shake_if_refused(self) -> None:
+        """Digits that are wrong shake once."""
+        if self._fresh_refusal and self.theme.moves:
+            self._shaking.start()
 
     def has_typed(self) -> bool:
         return bool(self.digits)

@@ -16,7 +16,7 @@ from kiosk.flows.views.shared import Ask, View
 from kiosk.ui import texts
 from kiosk.ui.screens.page import Area, Context, Page
 from kiosk.ui.theme import Tone
-from kiosk.ui.widgets.buttons import WordButton
+from kiosk.ui.widgets.buttons import Badge, RunningDown, WordButton
 from kiosk.ui.widgets.qr import QrCode
 
 
@@ -28,12 +28,22 @@ class MoreTimePage(Page[Ask]):
     """Asks whether somebody is still there, and counts down how long it asks."""
 
     def build(self) -> None:
+        self._whole_s = max(1, self.view.wait_s)
         self._tick = Clock.schedule_interval(self._count, 1.0)
+
+    def make_sign(self, words: texts.parts.Words) -> Widget | None:
+        """A ring runs down around the picture, a step each second."""
+        sign = super().make_sign(words)
+        if not isinstance(sign, Badge) or not self.theme.moves:
+            return sign
+        return RunningDown(self.theme, words.icon, words.tone, sign.width)
 
     def _count(self, _: float) -> None:
         left_s = max(0, self.view.wait_s - 1)
         self.view = replace(self.view, wait_s=left_s)
         self.body.text = self.words().body
+        if isinstance(self.sign, RunningDown):
+            self.sign.show(left_s / self._whole_s)
 
     def on_touch_down(self, touch: MotionEvent) -> bool:
         """Whoever touches the panel anywhere but at a button is there, and goes on."""

@@ -24,13 +24,18 @@ from kiosk.ui.widgets.text import Icon, Words
 
 def door_look(row: DoorRow, theme: Theme) -> DoorLook:
     """The drawing of a door: colour and icon say the same."""
-    sign = texts.service.sign(row)
+    return look_of(texts.service.sign(row), theme)
+
+
+def look_of(sign: texts.service.DoorSign, theme: Theme) -> DoorLook:
+    """How a door with this sign is drawn."""
     if sign.tone is None:
         return DoorLook(theme.colours.surface, theme.colours.ink, sign.icon)
     colours = theme.tone(sign.tone)
     if sign.tone is Tone.CALM:
         return DoorLook(colours.soft, theme.colours.ink, sign.icon)
-    return DoorLook(colours.strong, colours.on_strong, sign.icon)
+    hatched = sign.tone is Tone.FAILED
+    return DoorLook(colours.strong, colours.on_strong, sign.icon, hatched=hatched)
 
 
 class Legend(Widget):
