@@ -14,7 +14,7 @@ from random import Random
 import pytest
 from PIL import Image
 
-from kiosk.ui.theme import LIGHT
+from kiosk.ui.theme import HIGH_CONTRAST, LIGHT, Palette
 from tests.appliance.computer import IMPATIENT, MAKE_A_KIOSK, SITE
 from tests.appliance.releases import Release, build_base, build_kinds, tag_of_this_machine
 from tests.appliance.virtual_machine import VirtualMachine, mounted, partitions, why_not
@@ -80,24 +80,24 @@ def machine(
         shutil.rmtree(folder)
 
 
-def is_the_kiosks(picture: bytes) -> bool:
+def is_the_kiosks(picture: bytes, look: Palette = LIGHT) -> bool:
     """Whether much of it is the kiosk's own ground, and there is something on it; the firmware and
     the kernel draw on black."""
     with Image.open(io.BytesIO(picture)) as opened:
         found = opened.convert("RGB").getcolors(1 << 24) or []
     pixels = {colour: count for count, colour in found}
-    ground = tuple(round(each * 255) for each in LIGHT.ground[:3])
+    ground = tuple(round(each * 255) for each in look.ground[:3])
     return len(pixels) > 50 and pixels.get(ground, 0) > sum(pixels.values()) / 10
 
 
-def drawn(machine: VirtualMachine, name: str, before: bytes = b"") -> bytes:
+def drawn(machine: VirtualMachine, name: str, before: bytes = b"", look: Palette = LIGHT) -> bytes:
     """A picture with something on it, and another one than before."""
     file = ROOT / "build" / f"image-{name}.png"
     file.parent.mkdir(exist_ok=True)
     end_s = time.monotonic() + machine.patience_s
     while True:
         picture = machine.picture(file)
-        if is_the_kiosks(picture) and picture != before:
+        if is_the_kiosks(picture, look) and picture != before:
             return picture
         assert time.monotonic() < end_s, f"nothing new is drawn: {file}"
         time.sleep(0.5)
@@ -128,7 +128,7 @@ def test_its_first_start_survives_power_cuts_and_shows_that_it_is_not_set_up(
     machine.press("ctrl", "alt", "f2")
     machine.press("ctrl", "alt", "delete")
     machine.press("kp_add")
-    drawn(machine, "chosen", first)
+    drawn(machine, "accessible", first, HIGH_CONTRAST)
     machine.cut_power(rng)
 
 
