@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from selenium.webdriver import Chrome
+from selenium.webdriver import ActionChains, Chrome
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
@@ -157,10 +157,15 @@ return [window.stops.indexOf(at), isShown];
 """
 
 
+def press(window: Chrome, keys: str) -> None:
+    """Press keys, wherever the focus is."""
+    ActionChains(window).send_keys(keys).perform()
+
+
 def tabbed(window: Chrome, before: int) -> tuple[int, bool]:
     """Where the tabulator comes to, and whether that is seen; a date has a stop for each part."""
     for _ in range(PARTS_OF_A_DATE):
-        window.switch_to.active_element.send_keys(Keys.TAB)
+        press(window, Keys.TAB)
         at, is_shown = window.execute_script(_AT)
         if at != before:
             break
@@ -275,7 +280,9 @@ def test_what_renews_itself_can_be_stopped(shown: Pages, chromium: Chrome) -> No
     WebDriverWait(chromium, PATIENCE_S).until(lambda _: renewed() > 0)
     button = chromium.find_element(By.CSS_SELECTOR, "button[data-pause]")
     assert ask()
-    button.send_keys(Keys.ENTER)
+    chromium.execute_script("arguments[0].focus()", button)
+    press(chromium, Keys.ENTER)
     assert not ask()
-    button.send_keys(Keys.ENTER)
+    chromium.execute_script("arguments[0].focus()", button)
+    press(chromium, Keys.ENTER)
     assert ask()

@@ -17,6 +17,7 @@ ExecStart=/usr/lib/parcel-kiosk/parcel_keeper.py watch --well-s 3 --ill-s 4 --un
 SITE, DATA = "/etc/parcel-kiosk/site.toml", "/var/lib/parcel-kiosk"
 MAKE_A_KIOSK = f"""set -e
 systemctl stop parcel-kiosk
+find {DATA} -mindepth 1 -delete  # what setting it up at its panel has begun
 chown kiosk: {SITE}; chmod 600 {SITE}
 echo 246813 | kiosk init --config {SITE} --data {DATA} --technician 77 Ines --pin-stdin
 systemctl start --no-block parcel-kiosk

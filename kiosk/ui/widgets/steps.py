@@ -147,7 +147,7 @@ class ClosedPicture(_Bank):
         self.check = Icon(self.theme, "check", 10, ink=done.on_strong)
         self._ring = self.shape(self.theme.tone(Tone.ACT).soft)
         self._under = self.shape(self.strong)
-        self.package = Icon(self.theme, "package", 10, ink=self.theme.tone(Tone.ACT).on_strong)
+        self.package = Icon(self.theme, "package", 10, ink=self.paper)
         self.add_widget(self.check)
         self.add_widget(self.package)
 
