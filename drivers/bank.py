@@ -179,6 +179,10 @@ class Bank:
         """Whether anything tells if this door is open."""
         return not self._door(slot).is_blind
 
+    def boards_away(self) -> tuple[str, ...]:
+        """The boards that were reported unreachable: not those that were not asked enough yet."""
+        return tuple(board for board, (reachable, _) in self._reported.items() if not reachable)
+
     def reachable(self, slot: str) -> bool:
         """Whether the slot's board answers now."""
         board = self._door(slot).wiring.board

@@ -33,7 +33,7 @@ from kiosk.model.location import Location
 from kiosk.model.throttle import LOOK_AHEAD
 from kiosk.remote_helper import RemoteHelper
 from kiosk.site_model import location_of
-from kiosk.store import commands, directory, meta, openings, remote_help, staff
+from kiosk.store import boards, commands, directory, meta, openings, remote_help, staff
 from kiosk.store.holds import Contact
 from kiosk.store.remains import DATABASE, fault_of
 from kiosk.store.store import Store
@@ -196,6 +196,7 @@ def machine_status(kiosk: Kiosk, data: Path, health: Health | None = None) -> St
     """How the machine is, for the server; may be called from any thread but the store's."""
     now, computer = kiosk.clock.now(), kiosk.vitals()
     pause, settings = kiosk.store.submit(_remote_help).result()
+    since_ms = kiosk.store.submit(boards.all_away_since_ms).result()
     # That it reaches its server is said by the message itself.
     trouble = None if health is None else health.trouble(health.known())
     return Status(
@@ -212,7 +213,12 @@ def machine_status(kiosk: Kiosk, data: Path, health: Health | None = None) -> St
         monotonic_ms=now.monotonic_ms,
         doors={slot.label: kiosk.bank.door(slot.label).value for slot in kiosk.location.slots},
         boards=tuple(
-            BoardStatus(name=each.board, is_reachable=each.reachable, reason=each.reason[:200])
+            BoardStatus(
+                name=each.board,
+                is_reachable=each.reachable,
+                reason=each.reason[:200],
+                since_ms=None if each.reachable else since_ms.get(each.board),
+            )
             for each in kiosk.bank.reports()
         ),
         disk_free_bytes=shutil.disk_usage(data).free,

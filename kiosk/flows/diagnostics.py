@@ -25,7 +25,7 @@ from kiosk.flows.views.service import (
 from kiosk.model.actor import actor_of
 from kiosk.model.events import Event
 from kiosk.model.person import Staff, typed_number
-from kiosk.store import backup, counters, journal, remote_help
+from kiosk.store import backup, boards, counters, journal, remote_help
 from kiosk.store import staff as staff_store
 from kiosk.store.writer import Writer
 
@@ -154,9 +154,11 @@ async def _boards(kiosk: Kiosk) -> None:
     shown_s, first = 0.0, 0
     while shown_s < LOOKED_AT_S:
         reports = kiosk.bank.reports()
-        choices = (Choice.MORE,) * (len(reports) > BOARDS)
+        more = (Choice.MORE,) * (len(reports) > BOARDS)
         some = reports[first : first + BOARDS]
-        kiosk.person.show(Boards(boards=some, choices=(*choices, Choice.BACK)))
+        since_ms = await kiosk.store.run(boards.all_away_since_ms)
+        view = Boards(boards=some, away_since_ms=since_ms, choices=(*more, Choice.BACK))
+        kiosk.person.show(view)
         event = await kiosk.person.next(FRESH_S)
         if event == Pressed(Choice.BACK):
             return

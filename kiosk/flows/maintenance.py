@@ -72,6 +72,7 @@ async def maintenance(kiosk: Kiosk, staff: Staff) -> None:
             Doors(
                 doors=tuple(_row(kiosk, record, names, locks) for record in records),
                 boards=kiosk.bank.reports(),
+                away_since_ms=await kiosk.store.run(boards.all_away_since_ms),
                 name=staff.name,
                 choices=(*DOORS_CHOICES, Choice.ROUND) if is_in_doubt else DOORS_CHOICES,
             )

@@ -151,6 +151,11 @@ async def _first_screen(kiosk: Kiosk, watch: Watch) -> None:
                 pass
 
 
+NO_DOOR_CHOICES = (Choice.SERVICE, Choice.HELP)
+"""What is offered while no board answers; a code that is typed all the same is looked at, for the
+doors may be back before the screen says so."""
+
+
 def _look_again_s(kiosk: Kiosk) -> float:
     """Until when somebody who chose a language or the access mode has gone away, or else until the
     doors are to be looked at again."""
@@ -158,15 +163,16 @@ def _look_again_s(kiosk: Kiosk) -> float:
 
 
 def _first_view(kiosk: Kiosk, paused: Paused | None) -> First:
-    # A board that was not asked yet has no reason: nothing is wrong with it so far.
-    away = sum(1 for each in kiosk.bank.reports() if not each.reachable and each.reason)
+    away, reports = kiosk.bank.boards_away(), kiosk.bank.reports()
+    no_door_works = len(away) == len(reports)
     return First(
         preference=kiosk.person.preference,
         open_doors=kiosk.open_doors(),
-        unreachable_boards=away,
+        unreachable_boards=len(away),
+        no_door_works=no_door_works,
         paused=paused,
         is_battery_low=kiosk.is_battery_low,
-        choices=_first_choices(kiosk, paused),
+        choices=NO_DOOR_CHOICES if no_door_works else _first_choices(kiosk, paused),
     )
 
 

@@ -150,6 +150,14 @@ def away_since_ms(writer: Writer, board: str) -> int | None:
     return now.wall_ms - (now.monotonic_ms - monotonic_ms) if boot_id == now.boot_id else None
 
 
+def all_away_since_ms(writer: Writer) -> dict[str, int]:
+    """Of each board that does not answer, since when, where that is known."""
+    rows = writer.all("SELECT key FROM meta WHERE key >= ? AND key < ?", _KEYS)
+    names = [row["key"].removeprefix(META_PREFIX) for row in rows]
+    since = {name: away_since_ms(writer, name) for name in names}
+    return {name: at_ms for name, at_ms in since.items() if at_ms is not None}
+
+
 def to_be_there(
     writer: Writer, answering: Mapping[str, bool | None], *, is_trial: bool
 ) -> frozenset[str]:

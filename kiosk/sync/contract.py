@@ -46,8 +46,7 @@ STAFF_LIST_MAX = 20_000
 CARRIER_KEYS_MAX = 800
 """How many keys of carriers a kiosk knows at most."""
 REVOKED_BADGES_MAX = 4_000
-"""How many badges and couriers are revoked at a kiosk at most, those whose badges ended not
-counted."""
+"""How many badges and couriers are revoked at a kiosk at most; ended badges do not count."""
 DOOR_SHARES_MAX = 2_000
 """How many shares of doors a kiosk hears of at most: of each carrier and size."""
 REGIONS_MAX = 32
@@ -166,6 +165,7 @@ class BoardStatus(Message):
     name: str = Field(max_length=64)
     is_reachable: bool
     reason: str = Field(default="", max_length=200)
+    since_ms: Whole | None = None
 
 
 class PauseStatus(Message):

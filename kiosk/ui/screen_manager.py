@@ -284,12 +284,12 @@ class ScreenManager(Widget, Tools):
 
     def _look_at_jack(self, _: float) -> None:
         """A plug that is put in begins the access mode; who pulls it out hears the loudspeaker."""
-        if self._jack is None:
-            return
+        if self._jack is None or self.page is None:
+            return  # a plug that is in before the first screen is noticed with that one
         had_plug, self._had_plug = self._had_plug, self._jack.has_plug()
         if self._had_plug and not had_plug and not self.preference.is_access:
             self._wake()
-            if self.page is not None and self.page.has_tools:
+            if self.page.has_tools:
                 self.switch_access()
 
     # --- nobody there ---

@@ -285,7 +285,9 @@ async def test_an_unplugged_board_is_said_and_its_package_stays(tmp_path: Path) 
         code = await kiosk.code_of("P")
         for line in kiosk.site.lines.values():
             line.is_plugged = False
-        await kiosk.player.until(First, lambda view: view.unreachable_boards > 0)
+        notice = await kiosk.player.until(First, lambda view: view.no_door_works)
+        assert not {Choice.PICK_UP, Choice.COURIER} & set(notice.choices)
+        assert {Choice.SERVICE, Choice.HELP} <= set(notice.choices)
         pulses = kiosk.world.pulses
         kiosk.player.do(Entered(code))
         await kiosk.player.until(EnterCode)
@@ -298,7 +300,8 @@ async def test_an_unplugged_board_is_said_and_its_package_stays(tmp_path: Path) 
         kiosk.player.do(Pressed(Choice.DONE))
         for line in kiosk.site.lines.values():
             line.is_plugged = True
-        await kiosk.player.until(First, lambda view: view.unreachable_boards == 0)
+        back = await kiosk.player.until(First, lambda view: view.unreachable_boards == 0)
+        assert Choice.PICK_UP in back.choices and not back.no_door_works
         kiosk.player.do(Entered(code))
         await kiosk.player.until(EnterCode)
         kiosk.player.do(Entered(code))

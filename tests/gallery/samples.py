@@ -95,6 +95,7 @@ def _customer_views() -> list[tuple[str, View]]:
         ("first-battery-low", First(choices=paused, is_battery_low=True)),
         ("first-closed", First(choices=closed, paused=CLOSED)),
         ("first-board-lost", First(choices=first, unreachable_boards=1)),
+        ("first-no-door", First(choices=closed, unreachable_boards=2, no_door_works=True)),
         (
             "first-locked-run",
             First(choices=(Choice.PICK_UP, Choice.RESUME, Choice.HELP)),

@@ -17,7 +17,8 @@ from kiosk.ui.directions import arrow_to
 from kiosk.ui.theme import SiteLook
 from tests.gallery.locker import sample_location
 from tests.gallery.panels import PANELS
-from tests.support.fake_user import FakeUser, is_seen
+from tests.support.fake_user import FakeUser
+from tests.support.fit import is_seen
 
 pytestmark = pytest.mark.window
 

@@ -1,9 +1,8 @@
-"""Every language on the panel: it fits, it is mirrored where it is read from right to left, codes
+"""Every language on the panel: it is mirrored where it is read from right to left, codes
 and keys are not, and the first screen changes its language while it is shown."""
 
 from __future__ import annotations
 
-import os
 import re
 from dataclasses import replace
 from types import SimpleNamespace
@@ -15,11 +14,12 @@ from kiosk.flows.events import Entered, Preference, Pressed
 from kiosk.flows.views.choices import Choice, Purpose
 from kiosk.flows.views.customer import EnterCode, First, Thanks
 from kiosk.flows.views.shared import DoorOpen
-from kiosk.ui.language import PSEUDO, languages, speech
+from kiosk.ui.language import languages, speech
 from tests.gallery.locker import sample_location
 from tests.gallery.panels import PANELS
 from tests.gallery.samples import sample_views
-from tests.support.fake_user import FakeUser, faults_of, pressables, texts
+from tests.support.fake_user import FakeUser
+from tests.support.fit import pressables, texts
 
 pytestmark = pytest.mark.window
 
@@ -31,29 +31,6 @@ IN_OTHER_WORDS = (
     *("not-reached-site-file", "not-reached-cannot-keep", "not-reached-other"),
 )
 FIRST = First(choices=(Choice.PICK_UP, Choice.COURIER, Choice.SERVICE, Choice.HELP))
-
-PORTRAIT, LANDSCAPE, LOWEST = "540x960", "1280x800", "1024x600"
-FITS = [(language, panel) for language in ("de", "ar", PSEUDO) for panel in (PORTRAIT, LANDSCAPE)]
-if os.environ.get("TEST_BUDGET") == "nightly":
-    FITS += [
-        (language, panel)
-        for language in languages()[1:]
-        for panel in (PORTRAIT, LANDSCAPE, LOWEST, "1080x1920-15")
-        if (language, panel) not in FITS
-    ]
-
-
-@pytest.mark.parametrize(("language", "panel_name"), FITS)
-def test_every_screen_fits_in_every_language(
-    kivy: SimpleNamespace, language: str, panel_name: str
-) -> None:
-    fake_user = FakeUser(kivy, PANELS[panel_name], language)
-    faults = []
-    for name, view in sample_views():
-        page = fake_user.show(view, fresh=True)
-        assert type(page).__name__ != "FaultPage", name
-        faults += [f"{name}: {fault}" for fault in faults_of(page, PANELS[panel_name])]
-    assert not faults, "\n".join(faults)
 
 
 def test_nothing_english_is_left_on_any_screen(kivy: SimpleNamespace) -> None:

@@ -3,7 +3,6 @@ comes next finds the usual screens."""
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -36,21 +35,12 @@ from kiosk.flows.views.shared import (
 )
 from kiosk.flows.views.unannounced import ConfirmPhone, EnterPhone, GuestStored, PrivacyNotice
 from kiosk.ui import theme as look
-from kiosk.ui.language import PSEUDO
-from kiosk.ui.panel import Panel
-from kiosk.ui.theme import CAPITAL_PER_EM, SiteLook
+from kiosk.ui.theme import SiteLook
 from tests.gallery.locker import sample_location
 from tests.gallery.panels import PANELS
 from tests.gallery.samples import sample_views
-from tests.support.fake_user import (
-    HALF_A_PIXEL_MM,
-    FakeUser,
-    faults_of,
-    is_inside,
-    is_seen,
-    pressables,
-    texts,
-)
+from tests.support.fake_user import FakeUser
+from tests.support.fit import is_inside
 
 pytestmark = pytest.mark.window
 
@@ -60,40 +50,6 @@ FOR_CUSTOMERS = (
     *(Thanks, Answer, MorePackages, HoldExtended, EnterPhone, ConfirmPhone, GuestStored),
     PrivacyNotice,
 )
-LEAST_CAPITAL_MM = 6.1
-FITS = [(code, panel) for code in ("en", "de", "ar", PSEUDO) for panel in ("540x960", "1280x800")]
-if os.environ.get("TEST_BUDGET") == "nightly":
-    FITS += [(code, panel) for code in ("en", "fr", "es", "pl") for panel in PANELS]
-
-
-def faults_for_weak_eyes_and_hands(page: Any, panel: Panel) -> list[str]:
-    faults = []
-    for label in texts(page):
-        capital_mm = label.font_size * CAPITAL_PER_EM / panel.px_per_mm
-        if type(label).__name__ == "Words" and capital_mm < LEAST_CAPITAL_MM - HALF_A_PIXEL_MM:
-            faults.append(f"{label.text!r} has capitals of {capital_mm:.1f} mm")
-    if panel.is_portrait:
-        for target in pressables(page):
-            if is_seen(target) and target.top > page.y + page.height * 2 / 3:
-                faults.append(f"{target.spoken!r} is in the upper third")
-    return faults
-
-
-@pytest.mark.parametrize(("language", "panel_name"), FITS)
-def test_every_screen_fits_in_the_access_mode(
-    kivy: SimpleNamespace, language: str, panel_name: str
-) -> None:
-    panel = PANELS[panel_name]
-    fake_user = FakeUser(kivy, panel, language, is_access=True)
-    faults = []
-    for name, view in sample_views():
-        if isinstance(view, FOR_CUSTOMERS):
-            page = fake_user.show(view, fresh=True)
-            found = faults_of(page, panel) + faults_for_weak_eyes_and_hands(page, panel)
-            faults += [f"{name}: {fault}" for fault in found]
-    assert not faults, "\n".join(faults)
-
-
 # --- in and out of the modes ---------------------------------------------------------------------
 
 FIRST = First(choices=(Choice.PICK_UP, Choice.COURIER, Choice.SERVICE, Choice.HELP))

@@ -14,7 +14,7 @@ from kiosk.flows.views import courier as courier_views
 from kiosk.flows.views import customer, service, shared
 from kiosk.flows.views.choices import Choice, Problem, Purpose, Question, Refusal, Refused
 from kiosk.flows.views.courier import Receipt, ReceiptLine
-from kiosk.flows.views.customer import EnterCode
+from kiosk.flows.views.customer import EnterCode, First
 from kiosk.flows.views.shared import Ask, Trouble, View
 from kiosk.model.events import EventKind
 from kiosk.model.power import UNKNOWN, Power
@@ -240,11 +240,26 @@ def test_the_machine_says_how_warm_the_locker_is_and_how_it_gets_its_power() -> 
     )
     on_mains = replace(machine, power=Power(True, False, battery_percent=100.0))
     assert dict(texts.service.machine_details(on_mains, LOCATION))["Power"] == "Mains · 100 %"
-    brief = dict(texts.service.machine_details(machine, LOCATION, brief=True))
-    assert brief["Power"] == "Battery only · 62 %"
-    assert "Power" not in dict(texts.service.machine_details(on_mains, LOCATION, brief=True))
     bare = replace(machine, power=None, vitals=service.Vitals())
     assert not {"Power", "In the locker"} & set(dict(texts.service.machine_details(bare, LOCATION)))
+
+
+def test_doors_that_are_dead_elsewhere_are_nobodys_business_and_all_of_them_are() -> None:
+    usual = texts.words_for(First(), LOCATION)
+    assert texts.words_for(First(unreachable_boards=1), LOCATION) == usual
+    notice = texts.words_for(First(unreachable_boards=2, no_door_works=True), LOCATION)
+    assert "safe" in notice.body and notice.note is not None
+    assert LOCATION.help_phone in notice.note.text
+
+
+def test_a_technician_reads_which_board_is_away_and_since_when() -> None:
+    doors = replace(sample_doors(silent=True), away_since_ms={"board-B": NOW_MS})
+    silent = next(board for board in doors.boards if not board.reachable)
+    said = texts.service.silent_board(silent, doors, LOCATION, ENGLISH)
+    assert said.startswith("board-B: no answer on") and said.endswith("since Fri 6 Nov, 22:20")
+    view = service.Boards(boards=doors.boards, away_since_ms=doors.away_since_ms)
+    rows = texts.service.board_details(view, LOCATION)
+    assert [name for name, value in rows if "since Fri 6 Nov, 22:20" in value] == ["board-B"]
 
 
 LINK = "https://lockers.example.org/receipt/market/0f/417/Zk1v0b2xQ9rT7yUe3wPq5A"

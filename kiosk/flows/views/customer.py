@@ -20,6 +20,9 @@ class First(View):
     open_doors: tuple[str, ...] = ()
     """Doors found standing open that nobody uses: "please close door 7"."""
     unreachable_boards: int = 0
+    """How many do not answer; whoever's own door works hears nothing of that."""
+    no_door_works: bool = False
+    """None of them answers: nothing can be fetched or brought."""
     paused: Paused | None = None
     """Nothing is taken in, or nothing is given out either, and why."""
     is_battery_low: bool = False

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from drivers.door import BoardReport, DoorState
 from kiosk.flows.events import Scanned
@@ -77,6 +78,8 @@ class Doors(View):
 
     doors: tuple[DoorRow, ...]
     boards: tuple[BoardReport, ...]
+    away_since_ms: Mapping[str, int] = field(default_factory=dict)
+    """Since when each board that does not answer is away, where that is known."""
     name: str = ""
 
 
@@ -155,6 +158,8 @@ class Boards(View):
     """Some of the lock boards and their lines, for the technician."""
 
     boards: tuple[BoardReport, ...]
+    away_since_ms: Mapping[str, int] = field(default_factory=dict)
+    """Since when each of them that does not answer is away, where that is known."""
 
 
 @dataclass(frozen=True, slots=True)

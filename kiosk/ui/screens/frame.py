@@ -6,45 +6,38 @@ ground: what can be touched, with leaving at the left and the main choice at the
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from kivy.graphics import Color, Rectangle, SmoothRoundedRectangle
 from kivy.uix.widget import Widget
 
 from kiosk.flows.views.choices import Choice
 from kiosk.model.invariants import present
-from kiosk.ui.theme import Theme, Tone
+from kiosk.ui.screens.turning import Area, Turner, Turning
+from kiosk.ui.theme import TARGET_MM, Theme, Tone
 from kiosk.ui.widgets.buttons import Banner, WordButton, mirror
 from kiosk.ui.widgets.text import Words
 
 LEAVING = (Choice.BACK, Choice.CANCEL)
 MANY_IN_A_COLUMN = 8
+_COLUMN_SHARE = 0.42
+"""A column of buttons that is wider takes two lines for long words, if they have room."""
+_TWO_LINES = 2.5
+"""The height of two lines on a button, as a part of the size of their type."""
+_BUTTONS_SHARE = 0.62
+"""Rows of buttons that would take more of the height are lower, and stand closer."""
 _NO_FIGURE = "a figure that is not there is not placed"
 _OVER_PX = 2
+_NARROW_SHARE = 0.34
+"""Of the width, for a figure that yields to the words beside it."""
+_LEAST_LINES = 3
+"""With less room than this nobody reads on and on."""
+_TITLE_LINES = 2.6
+"""A title with more lines than this takes smaller type."""
 _SIZES = ("large", "title", "lead", "text")
 _STEPS = (
     *(("large", "title"), ("large", "lead"), ("title", "lead"), ("title", "text")),
     *(("lead", "text"), ("text", "text")),
 )
 """The type of title and body, from large to small."""
-
-
-@dataclass(frozen=True, slots=True)
-class Area:
-    """A rectangle on the screen, in pixels."""
-
-    x: float
-    y: float
-    width: float
-    height: float
-
-    @property
-    def top(self) -> float:
-        return self.y + self.height
-
-    @property
-    def right(self) -> float:
-        return self.x + self.width
 
 
 class Frame(Widget):
@@ -67,8 +60,12 @@ class Frame(Widget):
     """The name stands in the top row even where there is little room."""
     name_steps: tuple[str, ...] = ("text",)
     """The type of the location's name in the top row."""
-    spare_parts: tuple[str, ...] = ()
-    """What may be left out when there is no room, in this order: `body`, `title`, `field`."""
+    figure_least_mm = 0.0
+    """The height that the figure keeps over or under words that need the room."""
+    figure_yields = False
+    """It becomes so low before the words are turned, page after page."""
+    figure_may_wait = False
+    """It stands on a page of its own where it leaves no room for words."""
 
     def __init__(self, theme: Theme) -> None:
         super().__init__()
@@ -89,8 +86,8 @@ class Frame(Widget):
         self.field: Widget | None = None
         self.figure: Widget | None = None
         self.buttons: list[WordButton] = []
-        self._is_overfull = False
         self._shows_tools = True
+        self._turning = Turning(self)
         self.tools: list[WordButton] = []
         """Small buttons of the frame: language, access, help; from left to right."""
 
@@ -107,22 +104,56 @@ class Frame(Widget):
     def measure_field(self, room: Area) -> None:
         """Give the field its size for this width."""
 
+    @property
+    def _figure_shares(self) -> tuple[float, float]:
+        """The part of the width that the figure takes, and where the words need the room."""
+        return self.figure_share, min(self.figure_share, _NARROW_SHARE)
+
     # --- the whole ---
 
     def arrange(self, *_: object) -> None:
         """Put every part in its place; done whenever the screen changes."""
         if self.width < 2 or self.height < 2:
             return
-        self._shows_tools = True
-        self._arrange_once()
-        if self._is_overfull and self.theme.is_small:
+        self._turning.tries_narrow_figure = False
+        self._arrange_with(shows_tools=True)
+        if self._turning.turns_words and self.figure_yields and not self.theme.is_portrait:
+            self._turning.tries_narrow_figure = True
+            self._arrange_with(shows_tools=True)
+        if self.page_count > 1 and self.theme.is_small:
             # The words matter more than the tools, which stand on the screens before and after.
-            self._shows_tools = False
+            self._arrange_with(shows_tools=False)
+            if self.page_count > 1:
+                self._arrange_with(shows_tools=True)
+
+    def _arrange_with(self, *, shows_tools: bool) -> None:
+        self._shows_tools = shows_tools
+        self._turning.begin()
+        self._arrange_once()
+        if self._turning.lacks_turner():
+            self._turning.begin(keeps_room=True)
             self._arrange_once()
+        self._turning.end()
+        if self.theme.is_rtl:
+            self._mirror()
+
+    @property
+    def page_count(self) -> int:
+        """How many pages it takes to show all of this; more than one is turned by a button."""
+        return self._turning.page_count
+
+    @property
+    def turner(self) -> Turner | None:
+        """The button that turns the page; None where there is one alone."""
+        return self._turning.turner
+
+    def turn_to(self, number: int) -> None:
+        """Show this page, from 0."""
+        self._turning.number = number
+        self.arrange()
 
     def _arrange_once(self) -> None:
         theme = self.theme
-        self._is_overfull = False
         self._ground.pos, self._ground.size = self.pos, self.size
         self._set_hero(None)
         inner = Area(
@@ -137,8 +168,6 @@ class Frame(Widget):
             self._arrange_stacked(inner)
         else:
             self._arrange_beside(inner)
-        if theme.is_rtl:
-            self._mirror()
 
     def _mirror(self) -> None:
         mirror(self)
@@ -190,8 +219,11 @@ class Frame(Widget):
             self._set_hero(Area(self.x, self.y, self.width, self.height))
         if self.sign is not None and not self.theme.is_portrait:
             self._place_sign_beside(room)
-        else:
-            self._place_words(room, lift=0.56)
+            if not self._turning.turns_words:
+                return
+            self._turning.drop_pages()
+            self.sign.opacity = 0
+        self._place_words(room, lift=0.56)
 
     def _place_sign_beside(self, room: Area) -> None:
         """A low panel: the picture stands left of the words, level with their first line."""
@@ -201,6 +233,7 @@ class Frame(Widget):
         self._place_words(beside, lift=0.55)
         middle = self.title.y + self.title.height / 2
         half = sign.height / 2
+        sign.opacity = 1
         sign.pos = (room.x, round(min(middle, room.top - half) - half))
 
     def _stack(self, room: Area) -> None:
@@ -208,10 +241,11 @@ class Frame(Widget):
         theme = self.theme
         figure = present(self.figure, _NO_FIGURE)
         between = theme.space(48 if theme.is_tall else 24) if theme.is_portrait else theme.gap
-        _, wanted = self.figure_size(room)
-        kept = min(wanted, room.height * self.figure_share_stacked)
-        words_room = Area(room.x, room.y, room.width, room.height - kept - 2 * between)
-        words_height = self._block_height(self._measured(words_room))
+        words_height = self._words_over_figure(room, 2 * between)
+        if self._turning.has_figure_apart:
+            self._set_hero(self._hero_from(room.y - theme.gap / 2, self.right))
+            self._stand_apart(room)
+            return
         left_over = Area(room.x, room.y, room.width, room.height - words_height - 2 * between)
         width, height = self.figure_size(left_over)
         figure.size = (width, height)
@@ -220,6 +254,28 @@ class Frame(Widget):
         self._set_hero(self._hero_from(bottom, self.right))
         above = Area(room.x, bottom + between / 2, room.width, room.top - bottom - between / 2)
         self._place_words(above, lift=0.5)
+
+    def _words_over_figure(self, room: Area, between: float) -> float:
+        """The height of the words; where they have no room, the figure yields as far as it can."""
+        _, wanted = self.figure_size(room)
+        least = min(wanted, self.theme.mm(self.figure_least_mm))
+        kept = max(least, min(wanted, room.height * self.figure_share_stacked))
+        height = 0.0
+        for figure_height in (kept, least) if self.figure_yields else (kept,):
+            self._turning.drop_pages()
+            words_room = Area(room.x, room.y, room.width, room.height - figure_height - between)
+            height = self._block_height(self._measured(words_room))
+            if not self._turning.turns_words:
+                break
+        if self.figure_may_wait and not self._has_room_for_both(room, height, between):
+            self._turning.part_figure()
+        return height
+
+    def _has_room_for_both(self, room: Area, words_height: float, between: float) -> bool:
+        left_over = Area(room.x, room.y, room.width, room.height - words_height - between)
+        is_low = words_height < _LEAST_LINES * self.title.line_distance()
+        is_turned_in_bits = self._turning.turns_words and is_low
+        return not is_turned_in_bits and self.figure_size(left_over)[1] <= left_over.height + 1
 
     def _arrange_with_column(self, inner: Area) -> None:
         """Words over figure at the left, the actions in a column at the right."""
@@ -231,7 +287,12 @@ class Frame(Widget):
         count = max(1, len(order))
         # Many buttons stand closer before they become too small for a finger.
         gap = theme.space(12 if count < MANY_IN_A_COLUMN else 7)
-        height = min(theme.button_height, (inner.height - (count - 1) * gap) / count)
+        most = (inner.height - (count - 1) * gap) / count
+        height = min(theme.button_height, most)
+        if width > inner.width * _COLUMN_SHARE and most >= _TWO_LINES * theme.font("text"):
+            # Long words on two lines leave the room to what they are about.
+            width = max(theme.mm(42), inner.width * _COLUMN_SHARE)
+            height = max(height, _TWO_LINES * theme.font("text"))
         y = inner.top - height
         for button in order:
             button.size = (width, round(height))
@@ -248,10 +309,10 @@ class Frame(Widget):
         """Words over figure as one block, set in the middle of the room."""
         figure = present(self.figure, _NO_FIGURE)
         between = self.theme.gap
-        _, wanted = self.figure_size(room)
-        kept = min(wanted, room.height * self.figure_share_stacked)
-        words_room = Area(room.x, room.y, room.width, room.height - kept - between)
-        words_height = self._block_height(self._measured(words_room))
+        words_height = self._words_over_figure(room, between)
+        if self._turning.has_figure_apart:
+            self._stand_apart(room)
+            return
         left_over = Area(room.x, room.y, room.width, room.height - words_height - between)
         width, height = self.figure_size(left_over)
         spare = max(0, room.height - words_height - between - height)
@@ -260,12 +321,25 @@ class Frame(Widget):
         bottom = figure.top + between
         self._place_words(Area(room.x, bottom, room.width, words_height), lift=0)
 
+    def _stand_apart(self, room: Area) -> None:
+        """Words and figure have the same room, one after the other."""
+        figure = present(self.figure, _NO_FIGURE)
+        self._place_words(room, lift=0.5)
+        beside = self._turning.beside_turner(room)
+        width, height = self.figure_size(beside)
+        figure.size = (width, height)
+        middle = (beside.width - width) / 2, (beside.height - height) / 2
+        figure.pos = (round(beside.x + middle[0]), round(beside.y + middle[1]))
+
     def _arrange_beside(self, inner: Area) -> None:
         """Words at the left, the figure at the right; over the actions, or to the full height."""
         theme = self.theme
         figure = present(self.figure, _NO_FIGURE)
         gap = theme.space(16 if theme.is_small else 32)
-        most = Area(inner.x, inner.y, inner.width * self.figure_share, inner.height)
+        buttons = max((button.least_width() for button in self.buttons), default=0.0)
+        widest = inner.width - 2 * gap - (buttons if self.figure_beside_actions else 0.0)
+        share = self._figure_shares[self._turning.tries_narrow_figure]
+        most = Area(inner.x, inner.y, min(widest, inner.width * share), inner.height)
         if not self.figure_beside_actions:
             actions_top = self._place_actions(inner)
             bottom = actions_top + theme.gap if actions_top > inner.y else inner.y
@@ -366,6 +440,11 @@ class Frame(Widget):
         if theme.is_portrait:
             per_row = min(per_row, 2)
         rows = _rows_from_the_end(order, per_row)
+        most = inner.height * _BUTTONS_SHARE
+        if len(rows) * (height + gap) - gap > most:
+            gap = theme.space(7)
+            height = max(theme.mm(TARGET_MM), (most - (len(rows) - 1) * gap) / len(rows))
+            height = float(round(min(height, theme.button_height)))
         y = inner.y
         for row in reversed(rows):
             is_last = row is rows[-1]
@@ -384,43 +463,53 @@ class Frame(Widget):
     def _place_words(self, room: Area, lift: float) -> None:
         """Set sign, title, body, note and field as one block; `lift` is its place from below."""
         parts = self._measured(room)
+        self._turning.place_turner(room, self.field if self.field in parts else None)
+        room = self._turning.beside_turner(room)
         height = self._block_height(parts)
         y = room.y + (room.height - height) * lift + height
         for number, part in enumerate(parts):
-            y -= part.height + (self._space_before(part) if number else 0)
+            y -= part.height + (self.space_before(part) if number else 0)
             x = room.x
             if self.theme.is_portrait:
                 x += (room.width - part.width) / 2
-            part.pos = (round(x), round(y))
+            # What is turned begins at the top each time, and what is typed stays in its place.
+            at_bottom = self._turning.turns_words and part is self.field
+            part.pos = (round(x), round(room.y if at_bottom else y))
 
     def _block_height(self, parts: list[Widget]) -> float:
-        between = sum(self._space_before(part) for part in parts[1:])
+        if self._turning.turns_words:
+            return self._turning.height
+        between = sum(self.space_before(part) for part in parts[1:])
         return float(sum(part.height for part in parts) + between)
 
-    def _space_before(self, part: Widget) -> float:
+    def space_before(self, part: Widget) -> float:
         """What belongs together stands together: title and body near, the rest apart."""
         if part is self.body:
             return self.theme.space(16 if self.theme.is_tall else 8)
         return self.theme.space(40 if self.theme.is_tall else 10 if self.theme.is_small else 24)
 
     def _measured(self, room: Area) -> list[Widget]:
-        """The parts of the block, measured with the largest type that fits the room."""
-        named = [getattr(self, name) for name in self.spare_parts]
-        spare = [part for part in named if part is not None]
-        parts: list[Widget] = []
-        self._is_overfull = False
-        for count in range(len(spare) + 1):
-            left_out = spare[:count]
-            for part in spare:
-                part.opacity = 0 if part in left_out else 1
+        """The parts of the block, measured with the largest type that fits the room; where none
+        does, those of the page that is turned to."""
+        room = self._turning.beside_turner(room)
+        if not self._turning.turns_words:
+            parts = self._measured_whole(room)
+            if parts is not None:
+                return parts
+        return self._turning.turn_words(room)
+
+    def _measured_whole(self, room: Area) -> list[Widget] | None:
+        """All parts in the largest type that fits, without the picture before one is lost."""
+        for sign in (self.sign, None) if self.sign is not None else (None,):
+            parts: list[Widget] = []
             for title_step, body_step in self._steps():
-                parts = self._measured_at(room, title_step, body_step, left_out)
-                if self._block_height(parts) <= room.height and (
-                    self.title not in parts or self._title_lines() < 2.6
-                ):
+                parts = self._measured_at(room, title_step, body_step, sign)
+                is_short = self.title not in parts or self._title_lines() < _TITLE_LINES
+                if is_short and self._block_height(parts) <= room.height:
                     return parts
-        self._is_overfull = self._block_height(parts) > room.height + 1
-        return parts
+            if self._block_height(parts) <= room.height + 1:
+                return parts
+        return None
 
     def _steps(self) -> list[tuple[str, str]]:
         """The type of title and body, from the largest that this panel may have to the smallest."""
@@ -428,7 +517,7 @@ class Frame(Widget):
         return [first, *(pair for pair in _STEPS if _is_smaller(pair, first))]
 
     def _measured_at(
-        self, room: Area, title_step: str, body_step: str, left_out: list[Widget]
+        self, room: Area, title_step: str, body_step: str, sign: Widget | None
     ) -> list[Widget]:
         narrow = 0.86 if self.theme.is_portrait else 1
         self.title.fit(room.width, steps=(title_step,), is_even=True)
@@ -438,13 +527,13 @@ class Frame(Widget):
         if self.field is not None:
             self.measure_field(room)
         beside = self.figure is None and not self.theme.is_portrait
-        block = (None if beside else self.sign, self.title, self.body, self.note, self.field)
+        if self.sign is not None and not beside:
+            self.sign.opacity = 0 if sign is None else 1
+        block = (None if beside else sign, self.title, self.body, self.note, self.field)
         return [
             part
             for part in block
-            if part is not None
-            and part not in left_out
-            and not (part in (self.title, self.body) and not part.text)
+            if part is not None and not (part in (self.title, self.body) and not part.text)
         ]
 
     def _title_lines(self) -> float:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -18,7 +19,8 @@ from kiosk.ui import texts
 from kiosk.ui import theme as look
 from kiosk.ui.language import Speech
 from kiosk.ui.motion import Motion
-from kiosk.ui.screens.frame import LEAVING, Area, Frame
+from kiosk.ui.screens.frame import LEAVING, Frame
+from kiosk.ui.screens.turning import Area
 from kiosk.ui.theme import Theme, Tone
 from kiosk.ui.widgets.buttons import Badge, Banner, Pressable, WordButton
 from kiosk.ui.widgets.keypad import Key
@@ -108,6 +110,14 @@ class Page(Frame, Generic[V]):
     def words(self) -> texts.parts.Words:
         return texts.words_for(self.view, self.context.location, self.context.speech)
 
+    def required_texts(self) -> Iterator[str]:
+        """Everything that is to be read here, on one page or another: what the view says, line by
+        line, for the tests of what a panel has room for."""
+        location, speech = self.context.location, self.context.speech
+        words = texts.words_for(self.view, location, speech)
+        for text in (words.title, words.body, "" if words.note is None else words.note.text):
+            yield from filter(None, text.split("\n"))
+
     def extra_buttons(self) -> list[WordButton]:
         """Buttons of this screen that are no choices, the main one first."""
         return []
@@ -136,7 +146,8 @@ class Page(Frame, Generic[V]):
         chosen = [each for each in reversed(figure) if isinstance(each, Pressable)]
         chosen = [each for each in chosen if not isinstance(each, Key)]
         others = sorted(self.buttons, key=lambda button: button.choice in LEAVING)
-        return [each for each in (*chosen, *others, *self.tools) if not each.disabled]
+        turner = [] if self._turning.turner is None else [self._turning.turner]
+        return [each for each in (*chosen, *others, *turner, *self.tools) if not each.disabled]
 
     def main_choice(self) -> Pressable | None:
         """What Enter does; none where a person has to choose."""
@@ -167,12 +178,21 @@ class Page(Frame, Generic[V]):
 
     def update(self, view: V) -> None:
         """Take a new view of the same class; what the person typed stays."""
+        said = self._said()
         before, self.view = self.view, view
         self._release()
         self.changed(before)
         self._refresh()
+        if self._said() != said:
+            self._turning.number = 0
         self._wait_for_the_answer()
         self.arrange()
+
+    def _said(self) -> str:
+        """The words without their numbers: one that only counts is not another page."""
+        words = self.words()
+        note = "" if words.note is None else words.note.text
+        return re.sub(r"\d+", "", f"{words.title}\n{words.body}\n{note}")
 
     def answer(self, event: Event) -> None:
         """Report what the person did; until something new is shown nothing more is taken."""

@@ -34,6 +34,8 @@ _PATH = re.compile(r"(?<![\w/:.])/(?:[^\s/:,;()'\"]+/)*[^\s/:,;()'\"]+")
 def _first(view: First, location: Location, speech: Speech) -> Words:
     if view.paused is not None and view.paused.is_closed:
         return _closed(view.paused, location, speech)
+    if view.no_door_works:
+        return _no_door_works(location, speech)
     if view.paused is not None:
         # In the place of how it goes: there is no room for both where the letters are large.
         welcome = speech.say("Here for a package?")
@@ -44,12 +46,15 @@ def _first(view: First, location: Location, speech: Speech) -> Words:
     note = None
     if view.open_doors:
         note = Note(_please_close(view.open_doors, speech), Tone.WAITING, "door-open")
-    elif view.unreachable_boards:
-        text = speech.say("Some doors aren't working right now.")
-        note = Note(text, Tone.FAILED, "triangle-alert")
     return Words(
         speech.say("Here for a package?"), speech.say("Enter your code or scan your QR code."), note
     )
+
+
+def _no_door_works(location: Location, speech: Speech) -> Words:
+    title = speech.say("No door opens right now")
+    body = speech.say("Your packages are safe. Please come back later.")
+    return Words(title, body, Note(call_us(location, speech), Tone.WAITING, "phone"))
 
 
 def steps(speech: Speech) -> tuple[str, str, str]:

@@ -326,15 +326,13 @@ def _actor(actor: str, speech: Speech) -> str:
 
 
 def event_details(
-    view: History, location: Location, speech: Speech = ENGLISH, *, brief: bool = False
+    view: History, location: Location, speech: Speech = ENGLISH
 ) -> tuple[tuple[str, str], ...]:
-    """When, and what happened, one event a row; in brief without who did it."""
-    return tuple(_event(line, view, location, speech, brief) for line in view.lines)
+    """When, and what happened, and who did it: one event a row."""
+    return tuple(_event(line, view, location, speech) for line in view.lines)
 
 
-def _event(
-    line: EventLine, view: History, location: Location, speech: Speech, brief: bool
-) -> tuple[str, str]:
+def _event(line: EventLine, view: History, location: Location, speech: Speech) -> tuple[str, str]:
     when = speech.say("{number}, time unknown", number=line.number)
     if line.at_ms is not None:
         when = speech.day_and_time(line.at_ms, location.time_zone)
@@ -344,38 +342,33 @@ def _event(
     if line.outcome:
         what = outcome_sentence(line.outcome, location, speech)
     slot = line.slot if line.slot != view.slot else ""
-    actor = "" if brief else _actor(line.actor, speech)
-    return when, speech.row((slot, what, actor), " · ")
+    return when, speech.row((slot, what, _actor(line.actor, speech)), " · ")
 
 
 def machine_details(
-    view: Machine, location: Location, speech: Speech = ENGLISH, *, brief: bool = False
+    view: Machine, location: Location, speech: Speech = ENGLISH
 ) -> tuple[tuple[str, str], ...]:
-    """What a technician wants to know of the computer, as name and value; in brief what may need
-    doing."""
+    """What a technician wants to know of the computer, as name and value."""
     zone = location.time_zone
     time = speech.day_and_time(view.now_ms, zone)
     if not view.is_time_trusted:
         time = speech.row((time, speech.say("may be wrong")), " · ")
     details = [
         (speech.say("Time"), time),
-        (speech.say("Server"), _server(view, zone, speech, brief)),
+        (speech.say("Server"), _server(view, zone, speech)),
         (speech.say("Computer"), _computer(view, speech)),
     ]
     power = view.power
-    if power is not None and not (brief and power.is_on_mains):
-        row = (speech.say("Power"), _power(power, speech, brief))
-        # In brief there is no room for both, and a battery that runs down is what needs doing.
-        details = [*details[:2], row] if brief else [*details, row]
+    if power is not None:
+        details.append((speech.say("Power"), _power(power, speech)))
     bank_c = view.vitals.bank_temperature_c
-    if bank_c is not None and not brief:
+    if bank_c is not None:
         degrees = speech.say("{degrees} °C", degrees=speech.number(bank_c))
         details.append((speech.say("In the locker"), degrees))
     if view.has_backup:
         details.insert(2, (speech.say("Last backup"), _backup(view, zone, speech)))
-    if not brief:
-        events = speech.say("Events: {count}", count=view.events)
-        details += [(speech.say("Version"), view.vitals.version), (speech.say("Journal"), events)]
+    events = speech.say("Events: {count}", count=view.events)
+    details += [(speech.say("Version"), view.vitals.version), (speech.say("Journal"), events)]
     return tuple((name, value) for name, value in details if value)
 
 
@@ -390,7 +383,7 @@ def _computer(view: Machine, speech: Speech) -> str:
     return speech.row(parts, " · ")
 
 
-def _power(power: Power, speech: Speech, brief: bool) -> str:
+def _power(power: Power, speech: Speech) -> str:
     """Mains or battery, and how long that lasts; the numbers only as the supply knows them."""
     if power.is_on_mains is None:
         return speech.say("The supply does not answer")
@@ -398,22 +391,21 @@ def _power(power: Power, speech: Speech, brief: bool) -> str:
     if power.battery_percent is not None:
         charge = speech.number(round(power.battery_percent))
         parts.append(speech.say("{percent} %", percent=charge))
-    if power.runtime_s is not None and not power.is_on_mains and not brief:
+    if power.runtime_s is not None and not power.is_on_mains:
         parts.append(speech.say("{minutes} min left", minutes=speech.number(power.runtime_s // 60)))
     return speech.row(parts, " · ")
 
 
-def _server(view: Machine, zone: str, speech: Speech, brief: bool) -> str:
+def _server(view: Machine, zone: str, speech: Speech) -> str:
     server = view.vitals.server
     if server is None:
         return speech.say("None: this locker works on its own")
     state = speech.say("Connected") if server.is_reached else speech.say("Not connected")
-    last = "" if server.last_ms is None or brief else speech.day_and_time(server.last_ms, zone)
+    last = "" if server.last_ms is None else speech.day_and_time(server.last_ms, zone)
     waiting = ""
     if server.waiting:
         waiting = speech.say("waiting: {count}", count=server.waiting)
-    address = "" if brief else urlsplit(server.url).netloc
-    return speech.row((state, last, waiting, address), " · ")
+    return speech.row((state, last, waiting, urlsplit(server.url).netloc), " · ")
 
 
 def _backup(view: Machine, zone: str, speech: Speech) -> str:
@@ -424,14 +416,14 @@ def _backup(view: Machine, zone: str, speech: Speech) -> str:
 
 
 def board_details(
-    view: Boards, speech: Speech = ENGLISH, *, brief: bool = False
+    view: Boards, location: Location, speech: Speech = ENGLISH
 ) -> tuple[tuple[str, str], ...]:
-    """Each board, where it is and how its line does; in brief, what is wrong with it."""
+    """Each board, where it is and how its line does."""
     rows = []
     for each in view.boards:
-        # In brief the value says whose it is: a small panel shows no names.
-        rows.append(("" if brief else each.board, _board_row(each, speech, brief)))
-        if each.last_request and not brief:
+        since = _away_since(each, view, location, speech)
+        rows.append((each.board, _board_row(each, since, speech)))
+        if each.last_request:
             rows.append((speech.say("Last frames"), _frames(each)))
     return tuple(rows)
 
@@ -451,11 +443,9 @@ def _hex(frame: bytes) -> str:
     return frame[:FRAME_BYTES].hex(" ").upper() + rest
 
 
-def _board_row(report: BoardReport, speech: Speech, brief: bool) -> str:
+def _board_row(report: BoardReport, since: str, speech: Speech) -> str:
     state = speech.say("Answers") if report.reachable else speech.say("No answer")
     timeouts = speech.say("timeouts: {count}", count=report.timeouts)
-    if brief:
-        return speech.row((report.board, state, timeouts), " · ")
     counts = (
         speech.say(
             "answers: {received} of {sent}",
@@ -467,7 +457,7 @@ def _board_row(report: BoardReport, speech: Speech, brief: bool) -> str:
         speech.say("reconnects: {count}", count=report.reconnects),
     )
     where = f"{report.family}, {report.port}, {report.address}"
-    return speech.row((state, where, *counts), " · ")
+    return speech.row((state, since, where, *counts), " · ")
 
 
 _ROLES: Mapping[Role, str] = {
@@ -477,21 +467,19 @@ _ROLES: Mapping[Role, str] = {
 
 
 def staff_details(
-    view: StaffList, location: Location, speech: Speech = ENGLISH, *, brief: bool = False
+    view: StaffList, location: Location, speech: Speech = ENGLISH
 ) -> tuple[tuple[str, str], ...]:
-    """Each member of staff, with what they may do and until when; in brief in one column."""
-    return tuple(_member(row, location, speech, brief) for row in view.rows)
+    """Each member of staff, with what they may do and until when."""
+    return tuple(_member(row, location, speech) for row in view.rows)
 
 
-def _member(row: StaffRow, location: Location, speech: Speech, brief: bool) -> tuple[str, str]:
+def _member(row: StaffRow, location: Location, speech: Speech) -> tuple[str, str]:
     who = f"{row.number} {row.name}".strip()
     role, until = speech.say(_ROLES[row.role]), ""
     if not row.may_work:
         until = speech.say("not allowed now")
     elif row.until_ms is not None:
         until = speech.say("until {day}", day=speech.day(row.until_ms, location.time_zone))
-    if brief:
-        return "", speech.row((who, role, until), " · ")
     return who, speech.row((role, until), " · ")
 
 
@@ -527,11 +515,21 @@ def _parts_test(view: PartsTest, location: Location, speech: Speech) -> Words:
     return Words(title, "\n".join(lines[1:]), failed(newest, location, speech))
 
 
-def silent_board(name: str, reason: str, speech: Speech, *, brief: bool) -> str:
-    """A board that does not answer, and why, where there is room for that."""
-    if reason and not brief:
-        return f"{name}: {reason}"
-    return speech.say("{board}: no answer", board=name)
+def silent_board(report: BoardReport, view: Doors, location: Location, speech: Speech) -> str:
+    """A board that does not answer, why, and since when."""
+    name, reason = report.board, report.reason
+    text = f"{name}: {reason}" if reason else speech.say("{board}: no answer", board=name)
+    return speech.row((text, _away_since(report, view, location, speech)), " · ")
+
+
+def _away_since(
+    report: BoardReport, view: Doors | Boards, location: Location, speech: Speech
+) -> str:
+    since_ms = view.away_since_ms.get(report.board)
+    if report.reachable or since_ms is None:
+        return ""
+    when = speech.day_and_time(since_ms, location.time_zone)
+    return speech.say("since {when}", when=when)
 
 
 WORDS: Mapping[type[View], Callable[[Any, Location, Speech], Words]] = {

@@ -150,15 +150,12 @@ def _boards_found(view: BoardsFound, location: Location, speech: Speech) -> Word
     return Words(title, "", Note(text, Tone.WAITING, "unplug"))
 
 
-def board_details(
-    view: BoardsFound, speech: Speech = ENGLISH, *, brief: bool = False
-) -> tuple[tuple[str, str], ...]:
-    """Each board, whether it answers, and where it is looked for; in brief in one column."""
+def board_details(view: BoardsFound, speech: Speech = ENGLISH) -> tuple[tuple[str, str], ...]:
+    """Each board, whether it answers, and where it is looked for."""
     rows = []
     for each in view.boards:
         state = speech.say("Answers") if each.reachable else speech.say("No answer")
-        parts = (state, each.port, str(each.address))
-        rows.append(("" if brief else each.board, parts if not brief else (each.board, *parts)))
+        rows.append((each.board, (state, each.port, str(each.address))))
     return tuple((name, speech.row(parts, " · ")) for name, parts in rows)
 
 

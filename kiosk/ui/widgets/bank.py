@@ -44,7 +44,7 @@ _HATCH_SHARE = 0.22
 _HATCH_PX = 32
 _PULSE_SHARE = 0.45
 _GAP_MM = 0.25
-_LEAST_DRAWING_MM = 15
+LEAST_DRAWING_MM = 15.0
 """Lower than this, a drawing of the bank shows nobody anything."""
 
 
@@ -151,7 +151,7 @@ class BankDrawing(Widget):
         return True
 
     def on_touch_down(self, touch: MotionEvent) -> bool:
-        if self.on_door is None or not self.collide_point(*touch.pos):
+        if self.on_door is None or self.disabled or not self.collide_point(*touch.pos):
             return False
         touch.grab(self)
         return True
@@ -380,7 +380,7 @@ class BankFigure(Widget):
         row = self._words_height()
         self.drawing.pos = (self.x, self.y + row)
         height = self.height - row - self._sign_height()
-        has_room = height >= self.theme.mm(_LEAST_DRAWING_MM)
+        has_room = height >= self.theme.mm(LEAST_DRAWING_MM)
         for part in (self.drawing, self.pin, self.words):
             part.opacity = 1 if has_room else 0  # the arrow and the words say where
         self.drawing.size = (self.width, max(1, height))

@@ -196,6 +196,7 @@ class Banner(Card):
         # The edge keeps it apart where it stands on a field of the same colour.
         edge = colours.soft if tone is Tone.CALM else colours.strong
         super().__init__(theme, fill=colours.soft, edge=edge)
+        self.tone = tone
         ink = colours.strong_ink
         self.icon = Icon(theme, icon, theme.font("text") * 1.15, ink=ink)
         self.words = Words(theme, text=text, ink=theme.colours.ink, halign="left")

@@ -109,6 +109,9 @@ class FreeStrip(Widget):
                 break
         else:
             self.label.opacity = 0  # the names of the sizes say what is counted
+            if self._width() > width:
+                for _, icon, _ in self.parts:
+                    icon.text = ""  # and a nought says that there is none
         self.size = (min(width, self._width()), self.label.height)
         self._place()
 

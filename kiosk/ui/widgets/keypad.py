@@ -151,9 +151,18 @@ def keypad_size(theme: Theme, height: float) -> tuple[float, float]:
     return theme.mm(size_mm[0]), min(height, theme.mm(size_mm[1]))
 
 
+def _board_gap_mm(theme: Theme) -> float:
+    return 0.8 if theme.is_small else 1.4
+
+
+def keyboard_least_mm(theme: Theme) -> float:
+    """The height of four rows of keys that can still be hit."""
+    return 4 * (look.TARGET_MM + 0.05) + 3 * _board_gap_mm(theme)
+
+
 def letter_keyboard(theme: Theme, action: Callable[[str], None]) -> KeyBoard:
     """The keyboard for barcodes: digits, capital letters, hyphen and slash."""
-    gap = theme.mm(0.8 if theme.is_small else 1.4)
+    gap = theme.mm(_board_gap_mm(theme))
     return KeyBoard(theme, _LETTER_ROWS, action, step="text", gap=gap)
 
 
@@ -165,5 +174,5 @@ def address_keyboard(
         tuple(name.upper() if is_upper and len(name) == 1 else name for name in row)
         for row in _ADDRESS_ROWS
     )
-    gap = theme.mm(0.8 if theme.is_small else 1.4)
+    gap = theme.mm(_board_gap_mm(theme))
     return KeyBoard(theme, rows, action, step="text", gap=gap)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from kivy.properties import BooleanProperty, ColorProperty, ObjectProperty
@@ -11,6 +12,14 @@ from kiosk.ui import fonts
 from kiosk.ui.icons import GLYPHS
 from kiosk.ui.language import display_lines, joined, needs_order
 from kiosk.ui.theme import Theme
+
+_LEAST_SYLLABLE = 3
+"""No fewer letters stand alone before or behind a hyphen."""
+
+
+def _is_plain(word: str) -> bool:
+    """Whether it is a word that may be divided, and no code, path or name of a part."""
+    return word.rstrip(".,:;!?…").isalpha()
 
 
 class Words(Label):
@@ -45,7 +54,24 @@ class Words(Label):
             width = self.text_size[0]
             fits = None if width is None else (lambda line: self._width_of(line) <= width)
             self._label.text = display_lines(self.text, fits)
+        elif self.text_size[0] is not None and self.text:
+            self._label.resolve_font_name()
+            self._label.text = self._with_hyphens(self.text_size[0])
         super().texture_update()
+
+    def _with_hyphens(self, width: float) -> str:
+        """The text with hyphens in words that one line is too short for; codes have none."""
+        if not self.broken_word(width):
+            return str(self.text)
+        return re.sub(r"[^ \n]+", lambda found: self._hyphenated(found[0], width), self.text)
+
+    def _hyphenated(self, word: str, width: float) -> str:
+        if self._width_of(word) <= width or not _is_plain(word):
+            return word
+        for count in range(len(word) - _LEAST_SYLLABLE, _LEAST_SYLLABLE - 1, -1):
+            if self._width_of(f"{word[:count]}-") <= width:
+                return f"{word[:count]}- {self._hyphenated(word[count:], width)}"
+        return word
 
     def _width_of(self, line: str) -> float:
         return float(self._label.get_extents(line)[0])
@@ -149,8 +175,33 @@ class Words(Label):
         return float(self.font_size * self.typeface.line_per_em * self.line_height)
 
     def _word_fits(self, width: float) -> bool:
-        text = joined(self.text) if needs_order(self.text) else self.text
-        return max((self._width_of(word) for word in text.split()), default=0) <= width
+        return not self.broken_word(width)
+
+    def lines(self) -> list[str]:
+        """The text cut where its lines end at the width it was measured for; together they are the
+        text, with its spaces, and with hyphens in words that are too long."""
+        width = self.text_size[0]
+        if width is None:
+            return [self.text]
+        lines: list[str] = []
+        text = self.text if needs_order(self.text) else self._with_hyphens(width)
+        for paragraph in text.splitlines(keepends=True):
+            line = ""
+            for word in re.findall(r"[^ \n]*[ \n]+|[^ \n]+", paragraph):
+                longer = f"{line}{word}".rstrip()
+                shown = joined(longer) if needs_order(longer) else longer
+                if line and self._width_of(shown) > width:
+                    lines.append(line)
+                    line = ""
+                line += word
+            lines.append(line)
+        return lines
+
+    def broken_word(self, width: float, painted: str = "") -> str:
+        """The first word that this width would break in two; empty where all stay whole. Of the
+        text, or of what is painted of it."""
+        text = painted or (joined(self.text) if needs_order(self.text) else self.text)
+        return next((word for word in text.split() if self._width_of(word) > width), "")
 
 
 def _line_count(widths: Sequence[float], space: float, room: float) -> int:

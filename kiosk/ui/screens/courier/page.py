@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 from kivy.graphics import Color, Mesh, SmoothLine
+from kivy.input.motionevent import MotionEvent
 from kivy.uix.widget import Widget
 
 from kiosk.flows.events import Chosen, Entered
@@ -19,7 +19,7 @@ from kiosk.ui.screens.page import Area, Page
 from kiosk.ui.theme import Theme, Tone
 from kiosk.ui.widgets.buttons import Badge, Card, Pressable, mirror
 from kiosk.ui.widgets.counts import RunBar
-from kiosk.ui.widgets.keypad import CLEAR, ENTER, ERASE, letter_keyboard
+from kiosk.ui.widgets.keypad import CLEAR, ENTER, ERASE, keyboard_least_mm, letter_keyboard
 from kiosk.ui.widgets.text import Icon, Words
 
 
@@ -143,7 +143,7 @@ class StoredCard(Card):
         self.title.pos = (self.icon.x + self.icon.width + pad / 2, self.title.y)
 
 
-TIGHTEST = 5
+TIGHTEST = 3
 """See `ScanFigure.fit`."""
 
 
@@ -153,7 +153,6 @@ class ScanFigure(Widget):
     def __init__(self, theme: Theme, view: ScanPackage) -> None:
         super().__init__(size_hint=(None, None))
         self.theme = theme
-        self.may_leave_out = view.refused is not None
         count = texts.courier.run_count(view, theme.speech)
         short = texts.courier.run_count_in_brief(view)
         self.run = RunBar(theme, count, short, _share(view)) if count else None
@@ -176,20 +175,16 @@ class ScanFigure(Widget):
         return self.natural_height(width)
 
     def _become(self, tightness: int) -> None:
-        """First the free doors go into one line, then the barcode goes, the bar and some words,
-        and at last, where something else is to be read now, what was stored before and how much."""
+        """First the free doors go into one line, then the barcode goes, the bar and some words."""
         for cell in self.cells:
             cell.is_flat = tightness > 0
         if self.stored is not None:
             self.stored.is_brief, self.stored.is_short = tightness > 1, tightness > 2
-            is_out = tightness > 3 and self.may_leave_out
-            self.stored.opacity = 0 if is_out else 1
         if self.run is not None:
             self.run.is_brief = tightness > 2
-            self.run.opacity = 0 if tightness > 4 and self.may_leave_out else 1
 
     def _cards(self) -> list[StoredCard | RunBar]:
-        return [card for card in (self.stored, self.run) if card is not None and card.opacity]
+        return [card for card in (self.stored, self.run) if card is not None]
 
     def natural_height(self, width: float) -> float:
         """Its height at this width."""
@@ -240,7 +235,7 @@ class ScanPage(Page[ScanPackage]):
 
     has_tools = False
     figure_share = 0.54
-    spare_parts = ("body", "title")
+    figure_may_wait = True
     figure: ScanFigure
 
     def has_button_column(self) -> bool:
@@ -250,16 +245,6 @@ class ScanPage(Page[ScanPackage]):
         count = {Choice.COLLECT: self.view.due, Choice.MOVE_LOWER: self.view.too_high}.get(choice)
         label = super().label_of(choice)
         return f"{label} · {self.theme.speech.number(count)}" if count else label
-
-    def words(self) -> texts.parts.Words:
-        words = super().words()
-        if self.theme.is_small and self.has_button_column() and words.note is not None:
-            return replace(words, title="", body="")
-        is_low = not self.theme.is_portrait and self.view.silent is not None
-        if (self.theme.is_small or is_low) and self.view.stored_count:
-            # How it is done is known by now; how far it is needs the room.
-            return replace(words, body=words.body.partition("\n")[2])
-        return words
 
     def build(self) -> None:
         # A low panel: the words have their room first, and the figure becomes tighter.
@@ -310,19 +295,16 @@ class TypeBarcodePage(Page[View]):
     has_tools = False
     is_compact = True
     figure_share_stacked = 0.7
+    figure_yields = True
     field: TypedLine
 
     def build(self) -> None:
+        self.figure_least_mm = keyboard_least_mm(self.theme)
         self.typed = ""
         self.field = TypedLine(self.theme)
         self.figure = letter_keyboard(self.theme, self._pressed)
         self.add_widget(self.field)
         self.add_widget(self.figure)
-
-    def words(self) -> texts.parts.Words:
-        words = super().words()
-        # The keys need the height.
-        return replace(words, body="") if self.theme.is_small else words
 
     def take_over(self, before: Page[Any]) -> None:
         if isinstance(before, TypeBarcodePage):
@@ -457,6 +439,16 @@ class SizeCard(Pressable):
             part.fit_line()
         return float(self.name.height + self.measures.height + self.weight.height)
 
+    def text_width(self) -> float:
+        """The width of its words."""
+        self.text_height()
+        head = self.name.width + self.theme.gap + self.free.width
+        return float(max(head, self.measures.width, self.weight.width) + 1.3 * self.theme.gap)
+
+    def on_touch_down(self, touch: MotionEvent) -> bool:
+        # One on a page that is not turned to cannot be touched.
+        return bool(self.opacity) and super().on_touch_down(touch)
+
     def lay_out(self) -> None:
         gap = self.theme.gap
         line = self.theme.hairline * 0.7
@@ -489,12 +481,36 @@ class SizeCards(Widget):
         self.cards = cards
         for card in cards:
             self.add_widget(card)
+        self._number = 0
         self.bind(pos=self._place, size=self._place)
+
+    @property
+    def page_count(self) -> int:
+        """How many pages there are: columns that leave the words no room are not drawn."""
+        return max(1, -(-len(self.cards) // self._at_once()))
+
+    def turn_to(self, number: int) -> None:
+        """Show this page, from 0."""
+        self._number = number
+        self._place()
+
+    def _at_once(self) -> int:
+        count, gap = max(1, len(self.cards)), self.theme.gap
+        if self.theme.is_portrait or not self.cards:
+            return count
+        widest = max(card.text_width() for card in self.cards)
+        return max(1, min(count, int((self.width + gap) / (widest + gap))))
 
     def _place(self, *_: object) -> None:
         if not self.cards or self.width < 2 or self.height < 2:
             return
-        theme, count, gap = self.theme, len(self.cards), self.theme.gap
+        theme, gap = self.theme, self.theme.gap
+        at_once = self._at_once()
+        first = min(self._number, self.page_count - 1) * at_once
+        cards = self.cards[first : first + at_once]
+        for card in self.cards:
+            card.opacity = 1 if card in cards else 0
+        count = len(cards) if at_once == len(self.cards) else at_once
         widest = max(card.picture.extent_mm()[0] for card in self.cards)
         highest = max(card.picture.extent_mm()[1] for card in self.cards)
         if theme.is_portrait:
@@ -505,7 +521,7 @@ class SizeCards(Widget):
             words = max(card.text_height() for card in self.cards)
             room = (width - 2 * gap, height - words - 2 * gap)
         scale = max(0.01, min(room[0] / widest, room[1] / highest))
-        for number, card in enumerate(self.cards):
+        for number, card in enumerate(cards):
             card.scale = scale
             card.size = (round(width), round(height))
             if theme.is_portrait:
@@ -523,6 +539,7 @@ class SizePage(Page[ChooseSize]):
 
     has_tools = False
     is_compact = True
+    figure_may_wait = True
     figure_share_stacked = 0.72
 
     def build(self) -> None:

@@ -17,7 +17,7 @@ from kiosk.ui import texts
 from kiosk.ui.directions import direction_of
 from kiosk.ui.screens.page import Area, Page
 from kiosk.ui.theme import Tone
-from kiosk.ui.widgets.bank import BankFigure, DoorLook
+from kiosk.ui.widgets.bank import LEAST_DRAWING_MM, BankFigure, DoorLook
 from kiosk.ui.widgets.buttons import NumberSign
 
 
@@ -43,6 +43,8 @@ class DoorNoticePage(Page[Any]):
 
     figure_share_stacked = 0.4
     """The words come first: what to do matters more than where."""
+    figure_least_mm = LEAST_DRAWING_MM
+    figure_yields = True
     figure: BankFigure | None
 
     def has_main_choice(self) -> bool:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from kivy.uix.widget import Widget
 
 from kiosk.flows.views.choices import Choice
@@ -13,7 +11,7 @@ from kiosk.ui.directions import direction_of
 from kiosk.ui.motion import Motion
 from kiosk.ui.screens.page import Area, Page
 from kiosk.ui.theme import Tone
-from kiosk.ui.widgets.bank import BankFigure, DoorLook
+from kiosk.ui.widgets.bank import LEAST_DRAWING_MM, BankFigure, DoorLook
 from kiosk.ui.widgets.buttons import NumberSign
 from kiosk.ui.widgets.counts import FreeStrip
 
@@ -23,7 +21,8 @@ class DoorOpenPage(Page[DoorOpen]):
 
     figure_share = 0.44
     is_compact = True
-    spare_parts = ("field", "body")
+    figure_least_mm = LEAST_DRAWING_MM
+    figure_yields = True
     figure: BankFigure
     field: FreeStrip | None
 
@@ -63,14 +62,6 @@ class DoorOpenPage(Page[DoorOpen]):
         colours = self.theme.tone(Tone.WAITING if self.view.remind else Tone.DONE)
         lit = DoorLook(colours.strong, colours.on_strong, "door-open", strong=True)
         self.figure.drawing.paint({self.view.slot: lit})
-
-    def words(self) -> texts.parts.Words:
-        words = super().words()
-        has_more = words.note is not None or bool(self.view.free)
-        if self.theme.is_small and has_more and "\n" in words.body:
-            # The arrow and the drawing say where; what to do must stay.
-            return replace(words, body=words.body.partition("\n")[2])
-        return words
 
     def figure_size(self, area: Area) -> tuple[float, float]:
         return area.width, min(area.height, self.figure.natural_height(area.width))

@@ -30,7 +30,6 @@ class EntryPage(Page[Any]):
     takes_digits = True
     figure_beside_actions = True
     figure_share = 0.6
-    spare_parts = ("body", "title")
     field: DigitField
     figure: KeyBoard
     hidden: bool = False

@@ -38,7 +38,6 @@ class FirstPage(Page[First]):
     """Welcomes, shows how it goes, and says if a door was left open. Digits typed here are reported
     as they come."""
 
-    spare_parts = ("body",)
     keeps_name = True
     figure: Cards
     field: ScannerHint | None
@@ -196,6 +195,7 @@ class FirstPage(Page[First]):
         for with_keypad, with_words in attempts[self.theme.is_small :]:
             self._wants_keypad = self._has_keypad(with_keypad)
             self.field = self.arrow if with_words and not self.theme.is_small else None
+            self._turning.drop_pages()
             super()._arrange_once()
             if self._is_whole():
                 return
@@ -204,10 +204,8 @@ class FirstPage(Page[First]):
         """Whether nothing was left out and nothing cut."""
         is_fitting = all(card.has_room_for_word for card in self.figure.cards)
         is_cut = self._wants_keypad and self._is_name_cut
-        return is_fitting and not (self._is_overfull or self._is_short or is_cut)
+        return is_fitting and not (self._turning.turns_words or is_cut)
 
-    _is_short = False
-    """Whether something was left out."""
     _is_name_cut = False
 
     def _card_height(self) -> float:
@@ -253,9 +251,9 @@ class FirstPage(Page[First]):
 
     def _place_in_hero(self, room: Area, gap: float) -> None:
         """The words, and under them the pictures, as large as the words leave room for."""
-        for may_drop, tiles_mm in ((False, _TILES_MM), (True, _LOW_TILES_MM)):
+        for tiles_mm in (_TILES_MM, _LOW_TILES_MM):
             for tile_mm in tiles_mm if self._takes_codes() and self.field is self.arrow else ():
-                if self._has_room_for_steps(room, self.theme.mm(tile_mm), gap, may_drop=may_drop):
+                if self._has_room_for_steps(room, self.theme.mm(tile_mm), gap):
                     self._show_steps(True)
                     low = self.steps.height + gap
                     above = Area(room.x, room.y + low, room.width, room.height - low)
@@ -267,20 +265,21 @@ class FirstPage(Page[First]):
         self._show_steps(False)
         self._place_beside_the_arrow(room)
 
-    def _has_room_for_steps(self, room: Area, tile: float, gap: float, *, may_drop: bool) -> bool:
-        """Whether the pictures have room under the words; `may_drop` where they may take the place
-        of the sentence that says how it goes."""
+    def _has_room_for_steps(self, room: Area, tile: float, gap: float) -> bool:
+        """Whether the pictures have room under the words."""
         if not self.steps.fit(room.width, tile):
             return False
         low = self.steps.height + gap
         above = Area(room.x, room.y + low, room.width, room.height - low)
-        is_usual = self.view.paused is None and not self.view.is_battery_low
-        return self._has_room_for_words(above, may_drop=may_drop and is_usual)
+        return self._has_room_for_words(above)
 
-    def _has_room_for_words(self, room: Area, *, may_drop: bool = False) -> bool:
+    def _has_room_for_words(self, room: Area) -> bool:
         """Whether all words fit, with nothing left out."""
-        height = self._block_height(self._measured(room))
-        return height <= room.height and (may_drop or self.body.opacity == 1)
+        self._turning.drop_pages()
+        self._measured(room)
+        has_room = not self._turning.turns_words
+        self._turning.drop_pages()
+        return has_room
 
     def _arrange_beside(self, inner: Area) -> None:
         # Wide and low: everything under each other, beside the keypad where that has room.
@@ -318,7 +317,6 @@ class FirstPage(Page[First]):
             self.arrow.pos = (right, round(middle - self.arrow.height / 2))
         else:
             self._place_words(room, lift=0.5)
-        self._is_short = not self._has_room_for_words(room)
 
     def _place_choices(self, room: Area) -> float:
         """Put the cards and the quieter choices in one row; return its top."""

@@ -18,7 +18,6 @@ class LanguagePage(Page[View]):
     is_compact = True
     has_tools = False
     figure_share_stacked = 0.8
-    spare_parts = ("body",)
     figure: Languages
 
     def __init__(self, context: Context, view: View, back: Callable[[], None]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -42,6 +43,8 @@ class MoreTimePage(Page[Ask]):
         left_s = max(0, self.view.wait_s - 1)
         self.view = replace(self.view, wait_s=left_s)
         self.body.text = self.words().body
+        if self.page_count > 1:
+            self.arrange()
         if isinstance(self.sign, RunningDown):
             self.sign.show(left_s / self._whole_s)
 
@@ -66,7 +69,6 @@ class ReceiptPage(Page[Receipt]):
 
     figure_share = 0.42
     figure_share_stacked = 0.36
-    spare_parts = ("body",)
     figure: QrCode
 
     def build(self) -> None:
@@ -141,6 +143,12 @@ class ReceiptPage(Page[Receipt]):
             self.view, first, lines, here, speech, brief=not self.theme.is_portrait
         )
 
+    def required_texts(self) -> Iterator[str]:
+        """What this page of the receipt says; the others are reached by its buttons."""
+        words = self.words()
+        for text in (words.title, words.body, "" if words.note is None else words.note.text):
+            yield from filter(None, text.split("\n"))
+
     def _steps(self) -> list[tuple[str, str]]:
         # A line is a package: it is not broken in two.
         return [(title, "text") for title, body in super()._steps() if body == "text"]
@@ -148,10 +156,11 @@ class ReceiptPage(Page[Receipt]):
     def _measured(self, room: Area) -> list[Widget]:
         parts: list[Widget] = []
         for lines in range(min(LINES_MAX, len(self.view.lines)), 0, -1):
+            self._turning.drop_pages()
             self._room = lines
             self.body.text = self._words_with(lines).body
             parts = super()._measured(room)
-            if self.body in parts and self._block_height(parts) <= room.height:
+            if not self._turning.turns_words:
                 break
         return parts
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -15,7 +15,7 @@ from kiosk.flows.views.service import ChooseReason, ChooseUntil, DoorPage, DoorR
 from kiosk.ui import texts
 from kiosk.ui.directions import bank_outline
 from kiosk.ui.screens.page import Area, Page
-from kiosk.ui.screens.service.details import DetailsFigure
+from kiosk.ui.screens.service.details import LEAST_DETAILS_MM, DetailsFigure
 from kiosk.ui.theme import Theme, Tone
 from kiosk.ui.widgets.bank import BankDrawing, DoorLook
 from kiosk.ui.widgets.buttons import Banner, Card, WordButton, mirror
@@ -46,8 +46,6 @@ class Legend(Widget):
         self.theme = theme
         self.entries = []
         for sign in texts.service.SIGNS:
-            if theme.is_small and sign is texts.service.SIGN_EMPTY:
-                continue  # a plain door explains itself where there is little room
             fill, ink = theme.colours.surface, theme.colours.ink
             if sign.tone is Tone.CALM:
                 fill = theme.tone(Tone.CALM).soft
@@ -105,8 +103,15 @@ class Legend(Widget):
             mirror(self)
 
 
+_ASIDE_SHARE = 0.25
+"""The doors keep the rest of the height on a low panel,"""
+_ASIDE_SHARE_UPRIGHT = 0.5
+"""and on an upright one, which has more of it."""
+
+
 class DoorsFigure(Widget):
-    """The bank live, the legend, and the boards that do not answer."""
+    """The bank live, the boards that do not answer, and the legend. What has no room beside the
+    doors stands on a page of its own."""
 
     def __init__(self, page: DoorsPage) -> None:
         super().__init__(size_hint=(None, None))
@@ -115,38 +120,69 @@ class DoorsFigure(Widget):
             page.theme, page.context.location, lambda slot: page.answer(Chosen(slot))
         )
         self.legend = Legend(page.theme)
+        self.has_legend = self.theme.is_portrait
+        """Whether the legend is here, and not beside the words."""
         self.boards: list[Banner] = []
         self._reports: tuple[BoardReport, ...] | None = None
+        self._view, self._location = page.view, page.context.location
+        self._number = 0
         self.add_widget(self.drawing)
-        if self.theme.is_portrait:
-            self.add_widget(self.legend)
         self.bind(pos=self._place, size=self._place)
 
     def show(self, view: Doors) -> None:
         """Draw the doors as they are now."""
         self.drawing.paint({row.slot: door_look(row, self.theme) for row in view.doors})
+        self._view = view
         silent = tuple(board for board in view.boards if not board.reachable)
         if silent != self._reports:
             self._reports = silent
             for banner in self.boards:
                 self.remove_widget(banner)
-            self.boards = [
-                Banner(
-                    self.theme,
-                    texts.service.silent_board(
-                        board.board,
-                        board.reason,
-                        self.theme.speech,
-                        brief=self.theme.is_small,
-                    ),
-                    "unplug",
-                    Tone.FAILED,
-                )
-                for board in silent
-            ]
+            self.boards = [self._banner(board) for board in silent]
             for banner in self.boards:
                 self.add_widget(banner)
             self._place()
+
+    def _banner(self, board: BoardReport) -> Banner:
+        text = texts.service.silent_board(board, self._view, self._location, self.theme.speech)
+        return Banner(self.theme, text, "unplug", Tone.FAILED)
+
+    def take_legend(self, *, here: bool) -> None:
+        """Show the legend here; else whoever made this does."""
+        self.has_legend = here
+        if self.legend.parent is self and not here:
+            self.remove_widget(self.legend)
+        if self.legend.parent is None and here:
+            self.add_widget(self.legend)
+
+    @property
+    def page_count(self) -> int:
+        """One, or the doors and the rest: the boards and the legend on one page or on two."""
+        if self._has_room():
+            return 1
+        is_much = bool(self.boards) and self.has_legend and self._aside_height() > self.height
+        return 3 if is_much else 2
+
+    def turn_to(self, number: int) -> None:
+        """Show this page, from 0."""
+        self._number = number
+        self._place()
+
+    def _has_room(self) -> bool:
+        if not self.theme.is_portrait and self.has_legend:
+            return False
+        share = _ASIDE_SHARE_UPRIGHT if self.theme.is_portrait else _ASIDE_SHARE
+        return bool(self._aside_height() <= self.height * share)
+
+    def _aside_height(self) -> float:
+        """Of what stands over and under the doors."""
+        gap = 0.5 * self.theme.gap
+        for banner in self.boards:
+            banner.fit(self.width)
+        height = sum(banner.height + gap for banner in self.boards)
+        if self.has_legend:
+            height += self.legend.natural_height(self.width) + gap
+        return float(height)
 
     def natural_height(self, width: float) -> float:
         """Its height at this width, with the bank to scale."""
@@ -154,30 +190,32 @@ class DoorsFigure(Widget):
         for banner in self.boards:
             banner.fit(width)
         banners = sum(banner.height + 0.5 * self.theme.gap for banner in self.boards)
-        legend = self._legend_height(width)
+        legend = self.legend.natural_height(width) + 0.5 * self.theme.gap
         return float(banners + legend + width * bank.height_mm / bank.width_mm)
-
-    def _legend_height(self, width: float) -> float:
-        """In landscape the legend stands beside the drawing, not under it."""
-        if not self.theme.is_portrait:
-            return self.theme.mm(1)
-        return self.legend.natural_height(width) + 0.5 * self.theme.gap
 
     def _place(self, *_: object) -> None:
         if self.width < 2 or self.height < 2:
             return
-        gap = self.theme.gap
-        y = self.top
+        count, gap = self.page_count, 0.5 * self.theme.gap
+        number = min(self._number, count - 1)
+        y, bottom = self.top, self.y
         for banner in self.boards:
+            banner.opacity = 1 if count == 1 or number == 1 else 0
             banner.fit(self.width)
-            y -= banner.height
-            banner.pos = (self.x, y)
+            banner.pos = (self.x, y - banner.height)
             banner.arrange()
-            y -= 0.5 * gap
-        bottom = self.y + self._legend_height(self.width)
-        if self.theme.is_portrait:
-            self.legend.size = (self.width, self.legend.natural_height(self.width))
-            self.legend.pos = (self.x, self.y)
+            y -= banner.height + gap
+        if self.has_legend:
+            height = self.legend.natural_height(self.width)
+            self.legend.opacity = 1 if number == count - 1 else 0
+            self.legend.size = (self.width, height)
+            above = self.top if count == 3 else y
+            self.legend.pos = (self.x, self.y if count == 1 else above - height)
+            bottom = self.y + height + gap
+        self.drawing.opacity = 1 if number == 0 else 0
+        self.drawing.disabled = number != 0
+        if count > 1:
+            y, bottom = self.top, self.y
         self.drawing.size = (self.width, max(1, y - bottom))
         self.drawing.pos = (self.x, bottom)
 
@@ -195,29 +233,50 @@ class DoorsPage(Page[Doors]):
         self.figure = DoorsFigure(self)
         self.figure.show(self.view)
         self.add_widget(self.figure)
-        if not self.theme.is_portrait:
-            self.field = self.figure.legend
-            self.add_widget(self.field)
-            self.spare_parts = ("title", "field")
+        if self.theme.is_portrait:
+            self.figure.take_legend(here=True)
 
     def changed(self, before: Doors) -> None:
         self.figure.show(self.view)
+
+    def arrange(self, *args: object) -> None:
+        """On a low panel the legend stands under the words where it has room there."""
+        if not self.theme.is_portrait:
+            self._put_legend(beside_doors=False)
+            super().arrange(*args)
+            if self.page_count == 1:
+                return
+            self._put_legend(beside_doors=True)
+        super().arrange(*args)
+
+    def _put_legend(self, *, beside_doors: bool) -> None:
+        legend = self.figure.legend
+        if beside_doors and self.field is not None:
+            self.remove_widget(legend)
+            self.field = None
+        self.figure.take_legend(here=beside_doors)
+        if not beside_doors and self.field is None:
+            self.field = legend
+            self.add_widget(legend)
 
     def figure_size(self, area: Area) -> tuple[float, float]:
         if not self.theme.is_portrait:
             return area.width, area.height
         return area.width, min(area.height, self.figure.natural_height(area.width))
 
-    def words(self) -> texts.parts.Words:
-        words = super().words()
-        if self.theme.is_portrait:
-            return words
-        # The legend needs the height; on the smallest panel it also needs the title's.
-        return replace(words, title="" if self.theme.is_small else words.title, body="")
-
     def measure_field(self, room: Area) -> None:
         legend = self.figure.legend
         legend.size = (room.width, legend.natural_height(room.width))
+
+    def required_texts(self) -> Iterator[str]:
+        yield from super().required_texts()
+        for sign in texts.service.SIGNS:
+            yield self.context.speech.say(sign.word)
+        for board in self.view.boards:
+            if not board.reachable:
+                yield texts.service.silent_board(
+                    board, self.view, self.context.location, self.context.speech
+                )
 
 
 class DoorPageScreen(Page[DoorPage]):
@@ -225,6 +284,8 @@ class DoorPageScreen(Page[DoorPage]):
 
     has_tools = False
     is_compact = True
+    figure_least_mm = LEAST_DETAILS_MM
+    figure_yields = True
     figure: DetailsFigure
     sign: Banner | None
 
@@ -238,6 +299,11 @@ class DoorPageScreen(Page[DoorPage]):
 
     def _details(self) -> tuple[tuple[str, str], ...]:
         return texts.service.door_details(self.view.row, self.context.location, self.context.speech)
+
+    def required_texts(self) -> Iterator[str]:
+        yield from super().required_texts()
+        for row in self._details():
+            yield from filter(None, row)
 
     def changed(self, before: DoorPage) -> None:
         if self.view.row != before.row:
@@ -273,6 +339,7 @@ class Answers(Widget):
     ) -> None:
         super().__init__(size_hint=(None, None))
         self.theme = theme
+        self._number = 0
         self.buttons = [
             WordButton(theme, word, "", partial(action, value)) for value, word in answers.items()
         ]
@@ -282,17 +349,48 @@ class Answers(Widget):
 
     @property
     def columns(self) -> int:
-        return 1 if self.theme.is_portrait else 2
+        """Two on a wide panel, if every answer has room in one of them."""
+        if self.theme.is_portrait:
+            return 1
+        half = (self.width - self.theme.gap) / 2
+        return 2 if all(button.least_width() <= half for button in self.buttons) else 1
 
-    def natural_height(self) -> float:
+    @property
+    def page_count(self) -> int:
+        """How many pages there are in its height."""
         rows = -(-len(self.buttons) // self.columns)
-        return rows * self.theme.button_height + max(0, rows - 1) * self.theme.gap
+        return max(1, -(-rows // self._rows_at_once()))
+
+    def turn_to(self, number: int) -> None:
+        """Show this page, from 0."""
+        self._number = number
+        self._place()
+
+    def _rows_at_once(self) -> int:
+        gap = self.theme.gap
+        return max(1, int((self.height + gap + 1) / (self._button_height() + gap)))
+
+    def _button_height(self) -> float:
+        """Higher where an answer takes two lines."""
+        usual = self.theme.button_height
+        has_room = all(button.least_width() <= self.width for button in self.buttons)
+        return usual if has_room else max(usual, 2.4 * self.theme.font("text"))
+
+    def natural_height(self, width: float) -> float:
+        """Its height at this width."""
+        self.width = width
+        rows = -(-len(self.buttons) // self.columns)
+        return rows * self._button_height() + max(0, rows - 1) * self.theme.gap
 
     def _place(self, *_: object) -> None:
-        gap, height = self.theme.gap, self.theme.button_height
-        width = (self.width - (self.columns - 1) * gap) / self.columns
+        gap, height, columns = self.theme.gap, self._button_height(), self.columns
+        width = (self.width - (columns - 1) * gap) / columns
+        at_once = self._rows_at_once() * columns
+        first = min(self._number, self.page_count - 1) * at_once
         for number, button in enumerate(self.buttons):
-            row, column = divmod(number, self.columns)
+            is_shown = first <= number < first + at_once
+            button.opacity, button.disabled = (1, False) if is_shown else (0, True)
+            row, column = divmod(max(0, number - first), columns)
             button.size = (round(width), height)
             button.pos = (
                 round(self.x + column * (width + gap)),
@@ -308,6 +406,8 @@ class AnswersPage(Page[Any]):
     has_tools = False
     is_compact = True
     figure_share_stacked = 0.8
+    figure_least_mm = 30.0
+    figure_yields = True
     figure: Answers
 
     def build(self) -> None:
@@ -319,7 +419,7 @@ class AnswersPage(Page[Any]):
         raise NotImplementedError
 
     def figure_size(self, area: Area) -> tuple[float, float]:
-        return area.width, self.figure.natural_height()
+        return area.width, min(area.height, self.figure.natural_height(area.width))
 
     def _arrange_beside(self, inner: Area) -> None:
         self._arrange_stacked(inner)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from kivy.graphics import Color, Rectangle
 from kivy.input.motionevent import MotionEvent
 
@@ -69,7 +67,6 @@ class PartsPage(Page[PartsTest]):
     has_tools = False
     figure_share = 0.5
     figure_share_stacked = 0.6
-    spare_parts = ("title", "body")
     figure: TouchField
 
     def build(self) -> None:
@@ -77,12 +74,6 @@ class PartsPage(Page[PartsTest]):
         self.add_widget(self.figure)
         self.code = QrCode(TEST_CODE)
         self.add_widget(self.code)
-
-    def words(self) -> texts.parts.Words:
-        words = super().words()
-        # One line on a small panel: the newest.
-        is_short = self.theme.is_small and not (self.view.scans and self.view.scans[0].findings)
-        return replace(words, body=words.body.split("\n")[0]) if is_short else words
 
     def arrange(self, *_: object) -> None:
         super().arrange()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from kiosk.flows.events import Entered
@@ -22,9 +21,17 @@ from kiosk.ui.screens.first.parts import Languages
 from kiosk.ui.screens.page import Area, Page
 from kiosk.ui.screens.service.details import DetailsPage
 from kiosk.ui.theme import Tone
-from kiosk.ui.widgets.bank import BankFigure
+from kiosk.ui.widgets.bank import LEAST_DRAWING_MM, BankFigure
 from kiosk.ui.widgets.buttons import Pressable, WordButton
-from kiosk.ui.widgets.keypad import CLEAR, ENTER, ERASE, SHIFT, KeyBoard, address_keyboard
+from kiosk.ui.widgets.keypad import (
+    CLEAR,
+    ENTER,
+    ERASE,
+    SHIFT,
+    KeyBoard,
+    address_keyboard,
+    keyboard_least_mm,
+)
 
 TEXT_MAX = 200
 """In characters: an address, or a token with what it pins."""
@@ -35,7 +42,6 @@ class NotSetUpPage(Page[NotSetUp]):
 
     is_compact = True
     figure_share_stacked = 0.8
-    spare_parts = ("body",)
     figure: Languages
 
     def build(self) -> None:
@@ -60,11 +66,12 @@ class TypeInvitationPage(Page[TypeInvitation]):
     is_compact = True
     takes_digits = True
     figure_share_stacked = 0.75
-    spare_parts = ("body",)
+    figure_yields = True
     field: TypedLine
     figure: KeyBoard
 
     def build(self) -> None:
+        self.figure_least_mm = keyboard_least_mm(self.theme)
         self.typed = self.view.text
         self._is_upper = False
         self.field = TypedLine(self.theme)
@@ -80,13 +87,6 @@ class TypeInvitationPage(Page[TypeInvitation]):
         if isinstance(before, TypeInvitationPage):
             self.typed = before.typed
             self.field.show(self.typed)
-
-    def words(self) -> texts.parts.Words:
-        words = super().words()
-        if self.theme.is_portrait:
-            return words
-        # The keys need the height; what is wrong names what is typed.
-        return replace(words, title="" if words.note else words.title, body="")
 
     def main_choice(self) -> Pressable | None:
         return None  # Enter ends what is typed
@@ -150,14 +150,15 @@ class BoardsFoundPage(DetailsPage):
         return True
 
     def details(self) -> tuple[tuple[str, str], ...]:
-        return texts.set_up.board_details(self.view, self.context.speech, brief=self.is_brief)
+        return texts.set_up.board_details(self.view, self.context.speech)
 
 
 class BankDrawnPage(Page[BankDrawn]):
     """The bank as the site file has it."""
 
     figure_share = 0.6
-    spare_parts = ("body",)
+    figure_least_mm = LEAST_DRAWING_MM
+    figure_yields = True
     figure: BankFigure
 
     def build(self) -> None:

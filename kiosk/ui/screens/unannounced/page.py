@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from kivy.uix.widget import Widget
 
 from kiosk.flows.views.shared import View
@@ -67,11 +65,6 @@ class WhomForPage(Page[View]):
 
     has_tools = False
 
-    def words(self) -> Words:
-        words = super().words()
-        # Where there is no room for both, what is kept stands on the next screen.
-        return replace(words, body=words.body.split("\n")[0]) if self.theme.is_small else words
-
     def has_main_choice(self) -> bool:
         return False
 
@@ -84,12 +77,6 @@ class FindResidentPage(TypeBarcodePage):
 
     def has_main_choice(self) -> bool:
         return False
-
-    def words(self) -> Words:
-        words = super().words()
-        # The keys need the height; what is kept stands on the screen before, and behind a button.
-        lines = words.body.split("\n")
-        return words if self.theme.is_portrait else replace(words, body=lines[0])
 
     def changed(self, before: View) -> None:
         self.typed = ""
