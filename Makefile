@@ -6,7 +6,7 @@
 # make cluster [FRESH=1]  two servers on PostgreSQL with two standbys, here; kill some of it and watch
 # make bench             the measurements, as a table and as build/bench.json
 # make accessibility    EN 301 549 and Section 508 clause by clause, in build/accessibility
-# make tour             a picture of every screen of every flow, in build/tour
+# make tour             a picture of every screen of every flow and a film, in build/tour
 # make goldens          keep how the main screens look now; look at what changed
 # make check             style and types only
 # make bom               bills of materials of kiosk and server, in build/bom
@@ -54,6 +54,7 @@ accessibility:
 tour:
 	@.ci/install test
 	@.venv/bin/python -m tests.tour
+	@.venv/bin/python -m tests.tour.film build/tour/film.webp
 
 goldens:
 	@.ci/install test

@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from tests.gallery.panels import PANELS
+from tests.tour.film import MOST_BYTES
 
 ROOT = Path(__file__).parents[2]
 PANEL = "1024x600"
@@ -43,3 +44,12 @@ def test_every_screen_of_a_story_is_drawn(tmp_path: Path) -> None:
     assert {picture.size for picture in pictures} == {size}
     assert len({picture.tobytes() for picture in pictures}) == len(pictures)
     assert (tmp_path / f"{PANEL}-en.png").exists()
+
+
+def test_the_readme_shows_a_film_that_a_telephone_can_load() -> None:
+    film = ROOT / "assets" / "pictures" / "film.webp"
+
+    assert "](assets/pictures/film.webp)" in (ROOT / "README.md").read_text(encoding="utf-8")
+    assert film.stat().st_size < MOST_BYTES
+    with Image.open(film) as moving:
+        assert moving.is_animated
