@@ -89,7 +89,9 @@ def test_everything_that_is_said_can_be_read(
             assert type(page).__name__ != "FaultPage", name
             found = all_faults(page, panel)
             if "x1920" in panel_name or panel_name == UPRIGHT:
-                assert page.page_count == 1 or is_access, f"{name}: there was room"
+                # Eight choices, a refusal and the run at once: no usual screen has as much.
+                is_full = is_access or name == "scan-all-choices"
+                assert page.page_count == 1 or is_full, f"{name}: there was room"
             if is_access:
                 found += faults_for_weak_eyes_and_hands(page, panel)
             if not name.startswith(NOT_YET.get((panel_name, is_access), ("-",))):
