@@ -268,3 +268,27 @@ def test_a_door_is_shown_also_where_the_words_need_the_room(kivy: SimpleNamespac
     page = fake_user.show(DoorOpen(slot="7", purpose=Purpose.PUT_IN, barcode="JD0146"))
     assert "7" in page.title.text
     assert not faults_of(page, fake_user.panel)
+
+
+def test_a_text_that_was_measured_in_a_narrow_place_is_whole_on_one_line(
+    fake_user: FakeUser,
+) -> None:
+    from kiosk.ui.widgets.text import Words
+
+    page = fake_user.show(dict(sample_views())["doors"])
+    words = Words(page.theme, text="Package")
+    words.fit_line()
+    whole = words.width
+    words.fit(0.75 * whole)
+    assert len(words.lines()) > 1
+
+    words.fit_line()
+
+    assert words.width == whole
+
+
+@pytest.mark.parametrize("panel", [MIDDLE, UPRIGHT, "1080x1920", "1080x1920-15"])
+def test_the_sizes_stand_under_their_question(kivy: SimpleNamespace, panel: str) -> None:
+    page = FakeUser(kivy, PANELS[panel]).show(dict(sample_views())["size"])
+
+    assert page.page_count == 1

@@ -54,9 +54,11 @@ class Words(Label):
             width = self.text_size[0]
             fits = None if width is None else (lambda line: self._width_of(line) <= width)
             self._label.text = display_lines(self.text, fits)
-        elif self.text_size[0] is not None and self.text:
+        elif self.text:
             self._label.resolve_font_name()
-            self._label.text = self._with_hyphens(self.text_size[0])
+            width = self.text_size[0]
+            # Hyphens of a narrower place must not stay.
+            self._label.text = self.text if width is None else self._with_hyphens(width)
         super().texture_update()
 
     def _with_hyphens(self, width: float) -> str:

@@ -534,15 +534,24 @@ class SizeCards(Widget):
             card.arrange()
 
 
+_CARD_LEAST_MM = 44.0
+_ROW_LEAST_MM = 24.0
+"""How high a card is at least, beside others and over others."""
+
+
 class SizePage(Page[ChooseSize]):
     """Which size: pictures to scale; a size with no free door cannot be pressed."""
 
     has_tools = False
     is_compact = True
     figure_may_wait = True
+    figure_yields = True
     figure_share_stacked = 0.72
 
     def build(self) -> None:
+        # The question and what can be chosen belong together, as long as a card can be read.
+        in_rows = self.theme.is_portrait
+        self.figure_least_mm = _ROW_LEAST_MM * len(self.view.sizes) if in_rows else _CARD_LEAST_MM
         leads_on = self.view.full_leads_on
         cards = [
             SizeCard(self.theme, size, self._choice(size.name), full_leads_on=leads_on)
