@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import shutil
 import sqlite3
 from pathlib import Path
@@ -22,6 +23,7 @@ from central.database import alembic_config
 from central.errors import CannotServeError
 from central.operators import accounts
 from central.pages.search_page import everything
+from central.sealing import sealed_columns
 from central.settings import Settings
 from central.sync import staff
 from central.sync.staff_list import page_of
@@ -29,6 +31,7 @@ from kiosk.store import staff as kiosk_staff
 from tests.support.central_server import LOCATION_KEY, Journal, Mailbox, Server, announce
 from tests.support.operators import PASSWORD, Browser, obey, sync
 
+ROOT = Path(__file__).parents[2]
 PERSON = {
     "name": "Ottokar Quendolin",
     "email": "ottokar.quendolin@mail.example",
@@ -285,3 +288,48 @@ def test_a_backup_brings_nobody_back_who_asked_to_be_forgotten(
     lived.stop()
     lived.start()
     assert PERSON["name"] in [row.name for row in lived.rows(schema.recipient)]
+
+
+def noted(server: Server, revision: str) -> None:
+    """As a server left it that sealed everything at this migration."""
+    file = server.folder / "central.db"
+    with contextlib.closing(sqlite3.connect(file)) as database, database:
+        [said] = database.execute(
+            "SELECT value FROM meta WHERE key = ?", (resealing.DONE,)
+        ).fetchone()
+        key, _, *columns = said.split(" ")
+        database.execute(
+            "UPDATE meta SET value = ? WHERE key = ?",
+            (" ".join((key, revision, *columns)), resealing.DONE),
+        )
+
+
+@pytest.mark.parametrize(("revision", "walks"), [("0025", True), (resealing.WROTE_LAST, False)])
+def test_every_row_is_read_again_only_after_a_migration_that_wrote_some(
+    lived: Server, monkeypatch: pytest.MonkeyPatch, revision: str, walks: bool
+) -> None:
+    lived.stop()
+    noted(lived, revision)
+    walked: list[str] = []
+    whole = resealing._seal_table
+
+    def watch(database: Any, table: Any, sealing: Any) -> int:
+        walked.append(table.name)
+        return whole(database, table, sealing)
+
+    monkeypatch.setattr(resealing, "_seal_table", watch)
+    lived.start()
+
+    assert bool(walked) is walks
+
+
+def test_no_later_migration_writes_what_is_to_be_sealed() -> None:
+    tables = "|".join(t.name for t in schema.metadata.sorted_tables if sealed_columns(t))
+    writes = re.compile(
+        rf"(UPDATE|INTO)\s+({tables})\b|\b({tables})\.(update|insert)\(|bulk_insert\(\s*({tables})\b"
+    )
+    files = sorted((ROOT / "central/migrations/versions").glob("0*.py"))
+    found = [each.name[:4] for each in files if writes.search(each.read_text(encoding="utf-8"))]
+
+    assert found, "the search finds nothing at all"
+    assert max(found) <= resealing.WROTE_LAST, "it writes what is personal: name it in WROTE_LAST"
