@@ -274,7 +274,6 @@ async def test_a_customer_extends_the_hold_up_to_seven_days(
 
 async def test_a_wrong_code_of_who_wants_it_kept_longer_keeps_its_digits(tmp_path: Path) -> None:
     async with fresh_kiosk(tmp_path, Policy(may_extend=True)) as kiosk:
-        await kiosk.player.until(First)
         kiosk.player.do(Pressed(Choice.HELP))
         await kiosk.player.until(Answer)
         kiosk.player.do(Pressed(Choice.EXTEND_HOLD))

@@ -31,9 +31,15 @@ async def press(kiosk: Running, choice: Choice, then: type[V]) -> V:
     return await kiosk.player.until(then)
 
 
+async def at_first_screen(kiosk: Running) -> None:
+    """Wait for the first screen, where it is not what is shown already."""
+    if not isinstance(kiosk.kiosk.person.view, First):
+        await kiosk.player.until(First)
+
+
 async def sign_in_courier(kiosk: Running) -> None:
     """From the first screen to the courier's."""
-    await kiosk.player.until(First)
+    await at_first_screen(kiosk)
     await press(kiosk, Choice.COURIER, EnterPin)
     kiosk.player.do(Entered(COURIER_PIN))
     await kiosk.player.until(ScanPackage)
@@ -41,7 +47,7 @@ async def sign_in_courier(kiosk: Running) -> None:
 
 async def sign_in_technician(kiosk: Running) -> None:
     """From the first screen to the doors."""
-    await kiosk.player.until(First)
+    await at_first_screen(kiosk)
     await press(kiosk, Choice.SERVICE, EnterPin)
     kiosk.player.do(Entered(TECHNICIAN_PIN))
     await kiosk.player.until(Doors)
