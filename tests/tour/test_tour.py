@@ -52,4 +52,4 @@ def test_the_readme_shows_a_film_that_a_telephone_can_load() -> None:
     assert "](assets/pictures/film.webp)" in (ROOT / "README.md").read_text(encoding="utf-8")
     assert film.stat().st_size < MOST_BYTES
     with Image.open(film) as moving:
-        assert moving.is_animated
+        assert getattr(moving, "n_frames", 1) > 1
