@@ -48,7 +48,7 @@ BACK = (Choice.BACK,)
 NOT_YET = {
     (LOWEST, True): (
         *("first", "not-set-up", "scan-", "doors", "door-page-full", "machine", "code"),
-        *("not-reached-", "pin-badge-ended"),
+        *("not-reached-", "pin-badge-ended", "pin-longest", "door-open", "door-reads-open"),
     ),
     ("1080x1920-15", True): ("first", "not-set-up", "code-wait", "pin-badges", "door-open"),
 }

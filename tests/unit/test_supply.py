@@ -28,6 +28,7 @@ from kiosk.store import packages
 from kiosk.store.errors import InUseError
 from kiosk.store.store import Store
 from tests.support.central_server import wait_until
+from tests.support.simulator_process import SimulatorProcess
 from tests.support.upsd import IS_THERE, NAME, WHY_NOT, Upsd
 
 PATIENCE_S = 60.0
@@ -94,6 +95,7 @@ def test_with_little_left_nothing_is_taken_in_then_all_is_closed_and_it_comes_ba
     monkeypatch.setattr(engine_module, "REST_S", 0.2)
     data, panel, opened = tmp_path / "data", Panel(), threading.Semaphore(0)
     make_kiosk(site, data)
+    bank = SimulatorProcess(DEMO_SITE, data)
     running = KioskEngine(site, data, panel)
     running.opened = opened.release
     running.start()
@@ -120,6 +122,7 @@ def test_with_little_left_nothing_is_taken_in_then_all_is_closed_and_it_comes_ba
         panel.until(First, lambda view: Choice.COURIER in view.choices)
     finally:
         running.stop()
+        bank.stop()
     assert look_into(data) == 0
 
 

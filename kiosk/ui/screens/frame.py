@@ -423,9 +423,11 @@ class Frame(Widget):
         gap = self.theme.gap
         width = (inner.width - (len(self.tools) - 1) * gap) / len(self.tools)
         for number, tool in enumerate(self.tools):
+            tool.is_bare = False
             tool.is_bare = tool.may_be_bare and tool.natural_width() > width
             tool.size = (round(width), self.row_height())
             tool.pos = (round(inner.x + number * (width + gap)), round(y))
+            tool.arrange()
         return y + self.row_height()
 
     def _place_buttons(self, inner: Area) -> float:

@@ -141,7 +141,7 @@ async def recall(kiosk: Running, barcode: str) -> None:
 
 async def type_code(kiosk: Running, code: str) -> None:
     """From the first screen: type a code."""
-    await kiosk.player.until(First)
+    await at_first_screen(kiosk)
     await press(kiosk, Choice.PICK_UP, EnterCode)
     kiosk.player.do(Entered(code))
 

@@ -313,8 +313,11 @@ class FirstPage(Page[First]):
             right = room.right - self.arrow.width
             room = replace(room, width=right - room.x - self.theme.gap)
             self._place_words(room, lift=0.5)
+            half = self.arrow.height / 2
             middle = self.title.y + self.title.height / 2
-            self.arrow.pos = (right, round(middle - self.arrow.height / 2))
+            # On a page that is turned to, the title may not stand.
+            middle = min(max(middle, room.y + half), room.top - half)
+            self.arrow.pos = (right, round(middle - half))
         else:
             self._place_words(room, lift=0.5)
 
