@@ -111,6 +111,7 @@ class WindowBench:
         self.kiosk = subprocess.Popen(
             [
                 *(sys.executable, "-m", "kiosk", "run", "--data", str(self.data)),
+                *("--config", str(self.data / "still.toml")),
                 *("--geometry", "540x960+0+0"),
             ],
             env={**self.screen.environment, "NOTIFY_SOCKET": str(self.data / "notify")},
@@ -187,6 +188,9 @@ def bench(
 ) -> Iterator[WindowBench]:
     """A kiosk that expects the demo's packages, or that `prepare` has got ready."""
     make_kiosk(SITE, data)
+    # What moves is never seen to stand still, which is what these tests wait for.
+    still = DEMO_SITE.read_text(encoding="utf-8").replace("[look]", "[look]\nmotion = false")
+    (data / "still.toml").write_text(still, encoding="utf-8")
     if prepare:
         prepare(data)
     else:

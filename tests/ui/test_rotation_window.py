@@ -12,9 +12,11 @@ from pathlib import Path
 import pytest
 from PIL import Image, ImageChops
 
+from config import DEMO_SITE
 from kiosk.app import make_kiosk
 from tests.support.panel_spots import ROOT, Spots
 from tests.support.screen import PATIENCE_S, Screen, own_screen
+from tests.support.simulator_process import SimulatorProcess
 from tests.support.window_bench import PICTURES, PLACE, SITE
 
 ROTATIONS = (90, 180, 270) if os.environ.get("TEST_BUDGET") == "nightly" else (90,)
@@ -29,8 +31,10 @@ from config import DEMO_SITE, load_site
 from kiosk.engine import run_window
 site = load_site(DEMO_SITE)
 screen = site.screen.model_copy(update={"rotation": int(sys.argv[2])})
+look = site.look.model_copy(update={"motion": False})
 place = (*map(int, sys.argv[3:5]), 0, 0)
-sys.exit(run_window(site.model_copy(update={"screen": screen}), Path(sys.argv[1]), place))
+site = site.model_copy(update={"screen": screen, "look": look})
+sys.exit(run_window(site, Path(sys.argv[1]), place))
 """
 
 
@@ -44,6 +48,7 @@ def screen() -> Iterator[Screen]:
 def kiosk_turned(screen: Screen, data: Path, rotation: int) -> Iterator[bytes]:
     """A kiosk whose picture is turned; what its screen shows first."""
     make_kiosk(SITE, data)
+    bank = SimulatorProcess(DEMO_SITE, data)
     before = screen.pixels()
     size = [str(each) for each in (WIDTH_PX, HEIGHT_PX)]
     command = [sys.executable, "-c", TURNED, str(data), str(rotation), *size]
@@ -55,6 +60,7 @@ def kiosk_turned(screen: Screen, data: Path, rotation: int) -> Iterator[bytes]:
     finally:
         kiosk.kill()
         kiosk.wait()
+        bank.stop()
 
 
 def seen(pixels: bytes, rotation: int) -> Image.Image:

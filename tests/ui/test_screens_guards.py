@@ -36,10 +36,12 @@ panel = PANELS["540x960"]
 prepare(panel, (panel.width_px, panel.height_px, 0, 0))
 from tests.gallery.locker import sample_location
 from tests.gallery.samples import sample_views
+from kiosk.ui.theme import SiteLook
 from kiosk.ui.window import KioskWindow
 window = KioskWindow(
     sample_location(), panel, lambda event: print(event, flush=True),
     (panel.width_px, panel.height_px, 0, 0), lambda: print("started", flush=True),
+    SiteLook(moves=False),
 )
 signal.signal(signal.SIGTERM, lambda *_: window.stop())
 window.show(dict(sample_views())["first"])
