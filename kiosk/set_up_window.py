@@ -71,6 +71,7 @@ def run_set_up_window(machine: NewMachine, geometry: tuple[int, int, int, int] |
     environment.require_display()
     environment.prepare(panel, geometry)
     from kiosk.ui.screen_manager import Sound
+    from kiosk.ui.theme import SiteLook
     from kiosk.ui.window import KioskWindow
 
     settings = SoundSettings()
@@ -83,6 +84,8 @@ def run_set_up_window(machine: NewMachine, geometry: tuple[int, int, int, int] |
         lambda event: engine.happened(event, window.view),
         geometry,
         on_started=lambda: readiness.reached("window"),
+        # Whoever walks the doors looks at the steel; nothing has to catch the eye.
+        site_look=SiteLook(moves=False),
         sound=Sound(loudspeaker),
     )
     engine = SetUpEngine(machine, window)

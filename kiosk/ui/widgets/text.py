@@ -56,9 +56,9 @@ class Words(Label):
             self._label.text = display_lines(self.text, fits)
         elif self.text:
             self._label.resolve_font_name()
-            width = self.text_size[0]
+            room = self.text_size[0]
             # Hyphens of a narrower place must not stay.
-            self._label.text = self.text if width is None else self._with_hyphens(width)
+            self._label.text = self.text if room is None else self._with_hyphens(room)
         super().texture_update()
 
     def _with_hyphens(self, width: float) -> str:
