@@ -46,7 +46,7 @@ class Blind:
     def hear(self, sentence: str) -> str:
         """Wait until something like this is said, after what was heard before; all of it."""
         deadline = time.monotonic() + PATIENCE_S
-        while not (found := re.search(sentence, self.spoken[self.heard_to :])):
+        while not (found := re.search(sentence, self.spoken[self.heard_to :], re.IGNORECASE)):
             assert time.monotonic() < deadline, f"{sentence!r} was not said:\n{self.spoken}"
             time.sleep(0.05)
         self.heard_to += found.end()
