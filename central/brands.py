@@ -39,7 +39,7 @@ def logo_of(file: Path) -> Logo:
     try:
         with Image.open(io.BytesIO(content), formats=["PNG"]) as picture:
             width, height = picture.size
-    except OSError as error:
+    except (OSError, Image.DecompressionBombError) as error:
         raise ValueError(f"{file} is no such picture: {right}") from error
     scale = min(LOGO_HEIGHT_PX / height, LOGO_WIDTH_MAX_PX / width)
     return Logo(content, max(1, round(width * scale)), max(1, round(height * scale)))

@@ -13,6 +13,7 @@ from babel.dates import format_date, format_time, get_day_names
 
 from central import kept
 from central.errors import RequestError
+from central.notify.words import RIGHT_TO_LEFT
 from central.opening_hours import hours_of
 from kiosk.model import bidi
 
@@ -47,7 +48,7 @@ def moment(at_ms: int | None, zone: str, language: str, *, is_short: bool = Fals
 
 def comma(language: str) -> str:
     """What stands between the parts of a list."""
-    return "، " if _runs_left(language) else ", "
+    return "، " if language in RIGHT_TO_LEFT else ", "
 
 
 def listed(language: str, *parts: str) -> str:
@@ -75,7 +76,7 @@ def opening_hours(text: str, language: str, always: str) -> str:
 
 def _span(each: dict[str, Any], language: str) -> str:
     text = f"{each['open']}{_JOINED_DASH}{each['close']}"
-    return bidi.left_to_right(text) if _runs_left(language) else text
+    return bidi.left_to_right(text) if language in RIGHT_TO_LEFT else text
 
 
 def _runs(by_day: list[tuple[int, str]]) -> list[tuple[tuple[int, int], str]]:
@@ -113,7 +114,3 @@ def _pattern(language: str, *, is_short: bool) -> str:
 
 def _style(language: str) -> str:
     return _STYLES.get(language, language)
-
-
-def _runs_left(language: str) -> bool:
-    return Locale.parse(_style(language)).text_direction == "rtl"

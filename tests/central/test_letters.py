@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import io
 import re
+import struct
+import zlib
 from email.header import decode_header, make_header
 from email.message import Message as Mail
 from html import unescape
@@ -131,6 +133,19 @@ def test_a_brand_that_no_message_could_show_is_refused(
 ) -> None:
     with pytest.raises(ValidationError, match=said):
         Brand.model_validate(values)
+
+
+def test_a_small_file_that_says_it_is_huge_is_refused(tmp_path: Path) -> None:
+    file, head = tmp_path / "logo.png", struct.pack(">IIBBBBB", 50_000, 50_000, 8, 2, 0, 0, 0)
+    file.write_bytes(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", b""))
+
+    with pytest.raises(ValueError, match="is no such picture: right is a PNG"):
+        Brand(logo=file)
+
+
+def chunk(kind: bytes, data: bytes) -> bytes:
+    """A part of a PNG (RFC 2083)."""
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
 
 def test_a_logo_of_another_kind_or_too_large_is_refused(tmp_path: Path) -> None:

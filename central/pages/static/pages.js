@@ -168,7 +168,7 @@
     const { elt, target: part, xhr } = event.detail;
     if (!elt.matches("[data-live]")) return;
     const { path } = event.detail.requestConfig;
-    if (xhr.responseURL && new URL(xhr.responseURL).pathname !== path.split("?")[0]) {
+    if (xhr.responseURL && new URL(xhr.responseURL).pathname !== new URL(path, location.href).pathname) {
       // Whoever has to sign in first is shown where.
       event.detail.shouldSwap = false;
       location.reload();
