@@ -5,6 +5,7 @@ from __future__ import annotations
 from kivy.graphics import ClearBuffers, ClearColor, Fbo
 
 _SIDE_PX = 4
+_ROUNDED = 32
 _COLOURS = ((1.0, 0.0, 0.0, 1.0), (0.0, 1.0, 0.0, 1.0))
 
 
@@ -25,4 +26,6 @@ class DrawingProbe:
         self._colour.rgba = wanted
         self._fbo.draw()
         pixels = bytes(self._fbo.pixels)
-        return pixels == bytes(int(255 * part) for part in wanted) * _SIDE_PX**2
+        right = bytes(int(255 * part) for part in wanted) * _SIDE_PX**2
+        # Graphics with fewer shades round them.
+        return all(abs(one - other) < _ROUNDED for one, other in zip(pixels, right, strict=True))
