@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from config.lines import Key
+from config.machine import Reach
 from config.mistakes import key_path, one_of
 from config.schema import Board, Face, Scanner, Screen, Signal, Slot, Staff
 from drivers.boards import FAMILIES
@@ -46,6 +47,7 @@ class Parts:
     staff: Mapping[Key, Staff]
     scanner: Scanner | None
     screen: Screen | None
+    reach: Reach | None
 
 
 def read_parts(raw: Mapping[str, Any]) -> Parts:
@@ -74,6 +76,7 @@ def read_parts(raw: Mapping[str, Any]) -> Parts:
         staff=_read(Staff, _tables(raw, ("staff",))),
         scanner=_read(Scanner, {("scanner",): raw.get("scanner")}).get(("scanner",)),
         screen=_read(Screen, {("screen",): raw.get("screen")}).get(("screen",)),
+        reach=_read(Reach, {("reach",): raw.get("reach")}).get(("reach",)),
     )
 
 
@@ -91,6 +94,7 @@ def all_findings(parts: Parts) -> list[Finding]:
         *_double_channels(parts),
         *_signals(parts),
         *_drawing(parts),
+        *_reach(parts),
     ]
 
 
@@ -377,6 +381,15 @@ def _drawing(parts: Parts) -> Iterator[Finding]:
                 f"lies over slots {', '.join(under)} ({_extent(parts.screen)})",
                 "a place where no door is",
             )
+
+
+def _reach(parts: Parts) -> Iterator[Finding]:
+    if parts.reach is not None and parts.reach.lowest_mm >= parts.reach.highest_mm:
+        yield Finding(
+            ("reach", "lowest_mm"),
+            f"is not below highest_mm, which is {parts.reach.highest_mm}",
+            "a height below it, as 380 below 1220",
+        )
 
 
 def _extent(face: Face) -> str:

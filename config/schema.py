@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from importlib import resources
-from pathlib import Path
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
@@ -13,7 +12,8 @@ from argon2 import Type, extract_parameters
 from argon2.exceptions import InvalidHashError
 from pydantic import AfterValidator, BeforeValidator, Field, Strict
 
-from config.table import Hours
+from config.machine import Climate, Power, Reach
+from config.table import Hours, PlainPath
 from config.table import Table as _Table
 from config.updates import Updates
 from drivers.boards import FAMILIES
@@ -90,14 +90,6 @@ def _different(names: tuple[str, ...]) -> tuple[str, ...]:
     return names
 
 
-def _plain_path(path: Path) -> Path:
-    if str(path) == ".":
-        raise ValueError("is the data folder itself")
-    if str(path).startswith(("~", "$")):
-        raise ValueError("has a shortcut in it, which only a shell knows")
-    return path
-
-
 def _option(value: object) -> object:
     if not isinstance(value, (bool, int, str)):
         raise ValueError("is not true, false, a whole number or a text")
@@ -110,15 +102,8 @@ def _dialled(phone: str) -> str:
     return phone
 
 
-def _with_a_port(ups: str) -> str:
-    if int(ups.rpartition(":")[2] or 0 if ":" in ups else 1) not in range(1, 65_536):
-        raise ValueError("names a port that there is not")
-    return ups
-
-
 Language = Annotated[str, AfterValidator(_known_language)]
 Text = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_with_letters)]
-PlainPath = Annotated[Path, Strict(False), AfterValidator(_plain_path)]
 Option = Annotated[bool | int | str, BeforeValidator(_option)]
 Millimetres = Annotated[int, Field(ge=0, le=100_000)]
 Extent = Annotated[int, Field(ge=1, le=100_000)]
@@ -469,42 +454,6 @@ class Server(_Table):
     )
 
 
-class Power(_Table):
-    """[power]: the uninterruptible supply, which Network UPS Tools look after."""
-
-    ups: Annotated[str, AfterValidator(_with_a_port)] = Field(
-        pattern=r"^[A-Za-z0-9._-]{1,64}(@[A-Za-z0-9.-]{1,253}(:[0-9]{1,5})?)?$",
-        description='what upsd calls the supply, like "ups" or "ups@127.0.0.1:3493"',
-    )
-    low_percent: int = Field(
-        default=40,
-        ge=5,
-        le=95,
-        description="with less in the battery nothing is taken in, a whole number from 5 to 95",
-    )
-    stop_percent: int = Field(
-        default=15,
-        ge=2,
-        le=90,
-        description="with less the kiosk stops until the mains are back, a whole number 2 to 90",
-    )
-    stop_s: int = Field(
-        default=180,
-        ge=60,
-        le=3600,
-        description="the same where the battery lasts for less, in seconds, 60 to 3600",
-    )
-
-
-class Climate(_Table):
-    """[climate]: what tells how warm it is inside the bank."""
-
-    bank_sensor: PlainPath = Field(
-        description="the file of a sensor, absolute, like"
-        ' "/sys/bus/w1/devices/28-…/temperature"; a number in thousandths of a degree'
-    )
-
-
 class Look(_Table):
     """[look]: what of the screens is the site's own."""
 
@@ -585,6 +534,7 @@ class Site(_Table):
     updates: Updates = Field(default=Updates(), description="a table [updates], or none")
     power: Power | None = Field(default=None, description="a table [power], or none")
     climate: Climate | None = Field(default=None, description="a table [climate], or none")
+    reach: Reach = Field(default=Reach(), description="a table [reach], or none")
     look: Look = Field(default=Look(), description="a table [look], or none")
     sound: Sound = Field(default=Sound(), description="a table [sound], or none")
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Strict
 
 
 class Table(BaseModel):
@@ -26,3 +27,15 @@ Hours = Annotated[
     AfterValidator(_begins_and_ends),
 ]
 """From one local time of day to another, over midnight or not, or nothing."""
+
+
+def _plain_path(path: Path) -> Path:
+    if str(path) == ".":
+        raise ValueError("is the data folder itself")
+    if str(path).startswith(("~", "$")):
+        raise ValueError("has a shortcut in it, which only a shell knows")
+    return path
+
+
+PlainPath = Annotated[Path, Strict(False), AfterValidator(_plain_path)]
+"""A file or a folder, absolute or inside the kiosk's data folder."""

@@ -18,7 +18,7 @@ from kiosk.adapters import SystemClock
 from kiosk.flows.context import Policy
 from kiosk.model.allocation import AllocationStrategy, BestFit, FirstAvailable
 from kiosk.model.commands import REMOTE_SETTINGS
-from kiosk.model.location import Location, Locker, Rectangle, Size, Slot
+from kiosk.model.location import Location, Locker, Reach, Rectangle, Size, Slot
 from kiosk.model.person import (
     NUMBER_DIGITS_MIN,
     SECRET_DIGITS_MAX,
@@ -29,6 +29,7 @@ from kiosk.model.person import (
 )
 from kiosk.model.pickup_code import locator_digits
 from kiosk.model.power import PowerRules
+from kiosk.model.reach import out_of_reach
 from kiosk.model.throttle import badge_guessed, opened_by_guessing, pin_guessed
 from kiosk.power import HERE, PORT, Supply
 from kiosk.remote_helper import settings_in
@@ -81,6 +82,7 @@ def location_of(site: Site) -> Location:
         Size(name, size.width_mm, size.height_mm, size.depth_mm, size.max_weight_kg)
         for name, size in site.sizes.items()
     ]
+    reach = Reach(site.reach.lowest_mm, site.reach.highest_mm)
     return Location(
         id=site.location.id,
         name=site.location.name,
@@ -91,11 +93,20 @@ def location_of(site: Site) -> Location:
         sizes=tuple(sorted(sizes, key=lambda size: size.volume_mm3)),
         lockers=tuple(Locker(locker.label, _rectangle(locker)) for locker in site.lockers),
         slots=tuple(
-            Slot(slot.label, locker.label, slot.size, slot.board, slot.channel, _rectangle(slot))
+            Slot(
+                slot.label,
+                locker.label,
+                slot.size,
+                slot.board,
+                slot.channel,
+                _rectangle(slot),
+                reach,
+            )
             for locker in site.lockers
             for slot in locker.slots
         ),
         screen=_rectangle(site.screen),
+        reach=reach,
         scanner=None if site.scanner_place is None else _rectangle(site.scanner_place),
         country=site.location.country or "",
         privacy_contact="" if site.privacy is None else site.privacy.contact,
@@ -143,6 +154,7 @@ def remarks(site: Site) -> list[str]:
         *_remarks_on_country(site),
         *_remarks_on_letters(site),
         *_remarks_on_pins(site),
+        *out_of_reach(location_of(site), has_scanner=site.scanner is not None),
     ]
 
 

@@ -148,8 +148,8 @@ async def _scan_view(kiosk: Kiosk, run: Run) -> ScanPackage:
         choices.append(Choice.UNDO_LAST)
     if due:
         choices.append(Choice.COLLECT)
-    too_high = len(await _too_high(kiosk, run))
-    if too_high:
+    out_of_reach = len(await _out_of_reach(kiosk, run))
+    if out_of_reach:
         choices.append(Choice.MOVE_LOWER)
     if run.refused_package is not None:
         choices.append(Choice.REISSUE_CODE)
@@ -166,7 +166,7 @@ async def _scan_view(kiosk: Kiosk, run: Run) -> ScanPackage:
         typing=run.typing,
         due=due,
         undone=run.undone,
-        too_high=too_high,
+        out_of_reach=out_of_reach,
         choices=(Choice.BACK,) if run.typing else tuple(choices),
     )
 
@@ -178,13 +178,13 @@ async def _silent_doors(kiosk: Kiosk, run: Run) -> SilentDoors | None:
     return SilentDoors(silent.count, silent.since_ms, silent.due) if silent.count else None
 
 
-async def _too_high(kiosk: Kiosk, run: Run) -> list[str]:
+async def _out_of_reach(kiosk: Kiosk, run: Run) -> list[str]:
     return await kiosk.store.run(moves.wanted_lower, kiosk.location, kiosk.strategy, run.scope)
 
 
 async def _move_lower(kiosk: Kiosk, run: Run) -> None:
     """One package goes to a door that its owner reaches; where it does not, that is shown."""
-    for package in (await _too_high(kiosk, run))[:1]:
+    for package in (await _out_of_reach(kiosk, run))[:1]:
         before = await kiosk.store.run(packages.package, package)
         came_of_it = await move_package(kiosk, run.actor, package)
         if came_of_it in kiosk.location.slot_by_label:

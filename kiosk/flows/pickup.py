@@ -36,7 +36,7 @@ from kiosk.model.barcode import is_barcode
 from kiosk.model.location import Service, ServiceReason, SlotStatus, SuspectReason
 from kiosk.model.package import PackageStatus
 from kiosk.model.pickup_code import SECRET_DIGITS, locator_digits, parse_qr
-from kiosk.store import codes, departures, holds, intents, slots
+from kiosk.store import codes, departures, holds, intents, moves, slots
 from kiosk.store.codes import (
     CannotOpen,
     CodeAnswer,
@@ -53,7 +53,7 @@ from kiosk.store.intents import IntentPurpose
 TRIES = 3
 """How often a person may ask for a jammed door to be tried again."""
 LOWER_DAYS = 1
-"""By how much a hold grows while a courier is awaited who moves the package lower."""
+"""By how much a hold grows while a courier is awaited who moves the package within reach."""
 PHONE_CHOICES = (Choice.PRIVACY, Choice.BACK)
 ANSWER_S = 12
 """How long an answer that ends something stays."""
@@ -232,7 +232,7 @@ async def fetch(kiosk: Kiosk, granted: Granted, has_more: bool = False) -> None:
         )
         if warned is not Choice.OPEN_DOOR:
             return
-    if await _is_too_high(kiosk, granted):
+    if await _is_out_of_reach(kiosk, granted):
         return
     had_item = holds_item(kiosk, granted.slot) is True
     for attempt in count(1):
@@ -250,14 +250,17 @@ async def fetch(kiosk: Kiosk, granted: Granted, has_more: bool = False) -> None:
             return
 
 
-async def _is_too_high(kiosk: Kiosk, granted: Granted) -> bool:
+async def _is_out_of_reach(kiosk: Kiosk, granted: Granted) -> bool:
     """Who cannot reach every door hears it before this one opens; True when they want it moved
-    to another first, or go."""
+    to another first, or go. Nothing is promised where no door within reach takes it."""
     place = kiosk.location.slot_by_label.get(granted.slot)
     if not kiosk.person.preference.is_access or place is None or place.is_low:
         return False
-    choices = (Choice.OPEN_DOOR, Choice.MOVE_LOWER, Choice.BACK)
-    answer = await ask(kiosk, Question.DOOR_IS_HIGH, granted.slot, choices)
+    is_over = place.reach.is_over(place.door)
+    question = Question.DOOR_IS_HIGH if is_over else Question.DOOR_IS_NEAR_FLOOR
+    may_move = await kiosk.store.run(moves.fits_within_reach, granted.package, kiosk.location)
+    move = (Choice.MOVE_LOWER,) if may_move else ()
+    answer = await ask(kiosk, question, granted.slot, (Choice.OPEN_DOOR, *move, Choice.BACK))
     if answer is Choice.MOVE_LOWER:
         await _ask_lower(kiosk, granted)
     return answer is not Choice.OPEN_DOOR

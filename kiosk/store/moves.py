@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from kiosk.model.actor import KIOSK
-from kiosk.model.allocation import AllocationStrategy
+from kiosk.model.allocation import AllocationStrategy, sizes_from
 from kiosk.model.carriers import CarrierScope
 from kiosk.model.event_bodies import PackageMoved, SlotReserved, SlotSuspect
 from kiosk.model.location import Location, SlotStatus, SuspectReason
@@ -27,11 +27,22 @@ class Move:
     to_intent: str
 
 
+def fits_within_reach(writer: Writer, package_id: str, location: Location) -> bool:
+    """Whether any door within everybody's reach there takes a package, free or not."""
+    sql = (
+        "SELECT package.size, slot.size AS slot_size FROM package"
+        " JOIN slot ON slot.label = package.slot WHERE package.id = ?"
+    )
+    row = writer.one(sql, (package_id,))
+    fitting = [] if row is None else sizes_from(location.sizes, row["size"] or row["slot_size"])
+    return any(slot.is_low and slot.size in fitting for slot in location.slots)
+
+
 def wanted_lower(
     writer: Writer, location: Location, strategy: AllocationStrategy, scope: CarrierScope
 ) -> list[str]:
     """The packages that somebody may touch, whose owners do not reach their doors and for which a
-    lower slot is free, the oldest first."""
+    slot within reach is free, the oldest first."""
     rows = writer.all(
         "SELECT package.id, package.carrier, package.size, slot.size AS slot_size FROM package"
         " JOIN slot ON slot.label = package.slot"

@@ -37,10 +37,12 @@ from tests.support.visits import fresh_kiosk, sign_in, store
 ASKED = OpeningOutcome.ASKED
 
 
-async def stored(kiosk: Running, *barcodes: str, owner: str | None = None) -> list[str]:
+async def stored(
+    kiosk: Running, *barcodes: str, size: str = "S", owner: str | None = None
+) -> list[str]:
     """Put packages in and go back to the first screen; their slots."""
     await sign_in(kiosk)
-    used = [await store(kiosk, barcode, owner=owner) for barcode in barcodes]
+    used = [await store(kiosk, barcode, size, owner) for barcode in barcodes]
     kiosk.player.do(Pressed(Choice.DONE))
     await kiosk.player.until(Receipt)
     kiosk.player.do(Pressed(Choice.DONE))
@@ -342,6 +344,20 @@ async def test_a_high_door_is_announced_in_the_access_mode_and_opens_on_request(
         assert (await kiosk.player.until(DoorOpen)).slot == slot
 
 
+async def test_a_door_near_the_floor_is_announced_and_nothing_promised_that_no_door_keeps(
+    tmp_path: Path,
+) -> None:
+    async with fresh_kiosk(tmp_path) as kiosk:
+        slots = kiosk.kiosk.location.slots
+        assert not any(slot.is_low for slot in slots if slot.size == "L")
+        [slot] = await stored(kiosk, "NEAR", size="L")
+        assert kiosk.kiosk.location.slot(slot).door.bottom_mm == 60
+        await come_with_code(kiosk, "NEAR", is_access=True)
+        view = await kiosk.player.until(Ask)
+        assert view.question is Question.DOOR_IS_NEAR_FLOOR
+        assert view.choices == (Choice.OPEN_DOOR, Choice.BACK)
+
+
 async def test_nobody_else_is_asked_about_a_high_door(tmp_path: Path) -> None:
     async with fresh_kiosk(tmp_path) as kiosk:
         slot = await stored_high(kiosk)
@@ -386,13 +402,13 @@ async def test_a_package_that_lies_too_high_is_moved_by_the_next_courier(tmp_pat
         await kiosk.player.until(First)
         await sign_in(kiosk)
         view = await kiosk.player.until(ScanPackage)
-        assert view.too_high == 1
+        assert view.out_of_reach == 1
         kiosk.player.do(Pressed(Choice.MOVE_LOWER))
         await kiosk.player.until(Ask)
         kiosk.player.do(Pressed(Choice.YES))
         view = await kiosk.player.until(ScanPackage)
         assert view.stored is not None
-        assert view.too_high == 0
+        assert view.out_of_reach == 0
         assert Choice.MOVE_LOWER not in view.choices
         low = view.stored.slot
         assert kiosk.kiosk.location.slot(low).is_low

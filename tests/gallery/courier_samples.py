@@ -187,7 +187,7 @@ def courier_views() -> list[tuple[str, View]]:
                 silent=SilentDoors(8, None),
                 refused=Refused(Refusal.ALREADY_HERE, "12"),
                 due=3,
-                too_high=1,
+                out_of_reach=1,
                 choices=(
                     *choices,
                     *(Choice.UNDO_LAST, Choice.COLLECT, Choice.MOVE_LOWER, Choice.REISSUE_CODE),

@@ -230,6 +230,14 @@ def _customer_views() -> list[tuple[str, View]]:
                 choices=(Choice.OPEN_DOOR, Choice.MOVE_LOWER, Choice.BACK),
             ),
         ),
+        (
+            "ask-near-floor",
+            Ask(
+                question=Question.DOOR_IS_NEAR_FLOOR,
+                slot="8",
+                choices=(Choice.OPEN_DOOR, Choice.BACK),
+            ),
+        ),
         ("lower-asked", LowerAsked(slot="12", until_ms=NOW_MS, choices=(Choice.DONE,))),
         ("hold-extended", HoldExtended(until_ms=NOW_MS, choices=(Choice.DONE,))),
         (

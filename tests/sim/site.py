@@ -90,7 +90,7 @@ def drawn_policy(rng: random.Random) -> Policy:
 
 
 def _slot(number: int, wiring: DoorWiring) -> Slot:
-    bottom_mm = 300 if wiring.slot in LOW_SLOTS else 1400
+    bottom_mm = 400 if wiring.slot in LOW_SLOTS else 1400
     door = Rectangle(500 * number, bottom_mm, 450, 300)
     size = SIZE_OF_SLOT[wiring.slot]
     return Slot(wiring.slot, "A", size, wiring.board, wiring.channel, door)

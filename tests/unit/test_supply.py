@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from config import DEMO_SITE, load_site
-from config.schema import Power as PowerTable
+from config.machine import Power as PowerTable
 from config.schema import Site
 from kiosk import engine as engine_module
 from kiosk import power

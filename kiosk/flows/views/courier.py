@@ -64,7 +64,7 @@ class ScanPackage(View):
     """How many packages wait to be taken back."""
     undone: bool = False
     """The last deposit was undone."""
-    too_high: int = 0
+    out_of_reach: int = 0
     """How many packages are to be moved to doors that their owners reach."""
 
 

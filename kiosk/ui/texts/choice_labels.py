@@ -75,7 +75,7 @@ CHOICE_LABELS: Mapping[Choice, ChoiceLabel] = {
     Choice.END_PAUSE: ChoiceLabel(N_("End pause"), "play"),
     Choice.MOVE_PACKAGE: ChoiceLabel(N_("Move it"), "arrow-right"),
     Choice.TAKE_OUT: ChoiceLabel(N_("Take out"), "package-open"),
-    Choice.MOVE_LOWER: ChoiceLabel(N_("Move it lower"), "move-down"),
+    Choice.MOVE_LOWER: ChoiceLabel(N_("Move within reach"), "move-down"),
     Choice.DO_NOT_OPEN: ChoiceLabel(N_("Do not open"), "lock"),
     Choice.LET_SOMEONE_IN: ChoiceLabel(N_("Pause for a customer"), "user-round"),
     Choice.RESUME: ChoiceLabel(N_("Resume"), "log-in", N_("Staff, with PIN or badge")),

@@ -175,9 +175,7 @@ def _stays_until(until_ms: int | None, location: Location, speech: Speech) -> st
 def _lower_asked(view: LowerAsked, location: Location, speech: Speech) -> Words:
     stays = _stays_until(view.until_ms, location, speech)
     body = f"{stays}\n{speech.say('Your code stays the same.')}"
-    return Words(
-        speech.say("We've asked a courier to move it lower"), body, None, Tone.DONE, "move-down"
-    )
+    return Words(speech.say("We've asked a courier to move it"), body, None, Tone.DONE, "move-down")
 
 
 def _thanks(view: Thanks, location: Location, speech: Speech) -> Words:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from kiosk.flows.views.choices import Problem, Purpose, Question
+from kiosk.flows.views.choices import Choice, Problem, Purpose, Question
 from kiosk.flows.views.shared import Ask, DoorOpen, Trouble, View
 from kiosk.model.location import Location
 from kiosk.ui.directions import direction_of
@@ -146,7 +146,11 @@ _QUESTIONS: Mapping[Question, tuple[str, tuple[str, ...]]] = {
     ),
     Question.DOOR_IS_HIGH: (
         N_("Door {slot} is high up"),
-        (N_("If you can't reach it, we'll ask a courier to move your package lower."),),
+        (N_("If you can't reach it, we'll ask a courier to move your package."),),
+    ),
+    Question.DOOR_IS_NEAR_FLOOR: (
+        N_("Door {slot} is near the floor"),
+        (N_("If you can't reach it, we'll ask a courier to move your package."),),
     ),
     Question.WHAT_IS_WRONG: (N_("What's wrong?"), ()),
     Question.NO_SLOT: (
@@ -155,12 +159,15 @@ _QUESTIONS: Mapping[Question, tuple[str, tuple[str, ...]]] = {
     ),
 }
 """Each question, and what is said under it."""
+_OUT_OF_REACH = (Question.DOOR_IS_HIGH, Question.DOOR_IS_NEAR_FLOOR)
 
 
 def _ask(view: Ask, location: Location, speech: Speech) -> Words:
     title, sentences = _QUESTIONS[view.question]
     if view.question is Question.NO_SLOT and not view.slot:
         sentences = (N_("Collect packages that nobody picked up to make room."),)
+    if view.question in _OUT_OF_REACH and Choice.MOVE_LOWER not in view.choices:
+        sentences = ()
     body = " ".join(speech.say(sentence, slot=view.slot) for sentence in sentences)
     icon = "circle-question-mark"
     if view.question is Question.NEED_MORE_TIME:

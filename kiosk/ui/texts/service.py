@@ -286,7 +286,7 @@ _KINDS: Mapping[str, str] = {
     EventKind.COMPLAINT: N_("Problem reported"),
     EventKind.HOLD_EXTENDED: N_("Hold extended"),
     EventKind.HOLD_PAUSED: N_("Pickup time paused"),
-    EventKind.LOWER_ASKED: N_("To be moved lower"),
+    EventKind.LOWER_ASKED: N_("To be moved within reach"),
     EventKind.CODE_REISSUED: N_("New code"),
     EventKind.CODE_TOLD: N_("Code shown"),
     EventKind.CODE_ASKED: N_("Code requested"),

@@ -242,7 +242,9 @@ class ScanPage(Page[ScanPackage]):
         return len(self.view.choices) > (3 if self.theme.is_portrait else 2)
 
     def label_of(self, choice: Choice) -> str:
-        count = {Choice.COLLECT: self.view.due, Choice.MOVE_LOWER: self.view.too_high}.get(choice)
+        count = {Choice.COLLECT: self.view.due, Choice.MOVE_LOWER: self.view.out_of_reach}.get(
+            choice
+        )
         label = super().label_of(choice)
         return f"{label} · {self.theme.speech.number(count)}" if count else label
 
