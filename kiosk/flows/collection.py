@@ -13,6 +13,7 @@ from kiosk.flows.doors import (
     open_door,
     shut_wrong_door,
     until_shut,
+    until_taken,
 )
 from kiosk.flows.events import Pressed, TimedOut
 from kiosk.flows.views.choices import Choice, Problem, Purpose, Question
@@ -63,8 +64,7 @@ async def take_out(
     intent = kiosk.new_id()
     await kiosk.store.run(intents.intend, intent, slot, IntentPurpose.COLLECTION, actor, package)
     opened = await open_door(kiosk, slot, intent, Purpose.TAKE)
-    view = DoorOpen(slot=slot, purpose=Purpose.TAKE, choices=(Choice.NOTHING_INSIDE,))
-    ending = await until_shut(kiosk, view, opened)
+    ending = await until_taken(kiosk, slot, opened)
     if ending is Ending.STAYED_SHUT:
         return await _stayed_shut(kiosk, slot, opened)
     if ending is Choice.NOTHING_INSIDE:

@@ -22,6 +22,8 @@ ANSWER_S = 45
 
 
 YES_OR_NO = (Choice.YES, Choice.NO)
+NO_OR_YES = (Choice.NO, Choice.YES)
+"""For what is not to be said by a press too many: the main choice is the harmless one."""
 
 
 # --- opening a door ------------------------------------------------------------------------------
@@ -192,8 +194,11 @@ async def until_shut(
             if event.choice is Choice.DOOR_IS_SHUT:
                 await _insist(kiosk, opened, view.slot, view.purpose)
                 return await until_shut(kiosk, view, opened, on_scan)
-            is_said = opened.is_by_word and event.choice is Choice.DONE
-            return Ending.SHUT_BY_WORD if is_said else event.choice
+            if not (opened.is_by_word and event.choice is Choice.DONE):
+                return event.choice
+            if await _is_surely_shut(kiosk, view.slot):
+                return Ending.SHUT_BY_WORD
+            kiosk.person.show(shown)
         if isinstance(event, Scanned) and on_scan is not None:
             changed = on_scan(event)
             if changed is not None:
@@ -201,6 +206,29 @@ async def until_shut(
                 kiosk.person.show(shown)
     open_s = (kiosk.clock.now().monotonic_ms - opened_ms) / 1000
     return Ending.SHUT_QUICKLY if open_s < kiosk.policy.quick_close_s else Ending.SHUT
+
+
+async def _is_surely_shut(kiosk: Kiosk, slot: str) -> bool:
+    """Whether a door that only the person sees is shut; who only hears is asked, for the key that
+    says so is the one that goes on everywhere else."""
+    if not kiosk.person.preference.is_access:
+        return True
+    return await ask(kiosk, Question.IS_IT_SHUT, slot, YES_OR_NO) is Choice.YES
+
+
+async def until_taken(kiosk: Kiosk, slot: str, opened: Opened) -> Ending | Choice:
+    """Show the open door of a package that is to be taken, as `until_shut`; `NOTHING_INSIDE` only
+    when the person, who was asked, stayed with it."""
+    view = DoorOpen(slot=slot, purpose=Purpose.TAKE, choices=(Choice.NOTHING_INSIDE,))
+    while True:
+        ending = await until_shut(kiosk, view, opened)
+        if ending is not Choice.NOTHING_INSIDE or await was_empty(kiosk, slot):
+            return ending
+
+
+async def was_empty(kiosk: Kiosk, slot: str) -> bool:
+    """Whether somebody who said that a slot was empty means it: its package is missing then."""
+    return await ask(kiosk, Question.WAS_IT_EMPTY, slot, NO_OR_YES) is Choice.YES
 
 
 def _choices(view: DoorOpen, opened: Opened) -> tuple[Choice, ...]:

@@ -378,7 +378,7 @@ def _is_lost_by_waiting(view: View) -> bool:
     """Whether a person would lose what they began here by saying nothing. Not while a door is
     open: no time ends there that matters to them."""
     if isinstance(view, Ask):
-        return view.question is not Question.NEED_MORE_TIME
+        return view.question not in (Question.NEED_MORE_TIME, Question.WAS_IT_EMPTY)
     if isinstance(view, _ENTRIES):
         return not view.wait_s
     if isinstance(view, EnterPhone | ConfirmPhone):

@@ -18,8 +18,9 @@ from kiosk.flows.doors import (
     pressed_or_late,
     shut_wrong_door,
     until_shut,
+    until_taken,
 )
-from kiosk.flows.events import Entered, Pressed, Scanned
+from kiosk.flows.events import Entered, Pressed, Scanned, TimedOut
 from kiosk.flows.keypad import ask_digits
 from kiosk.flows.views.choices import Choice, Problem, Purpose, Question, Refusal, Refused
 from kiosk.flows.views.customer import (
@@ -112,8 +113,10 @@ async def _tracking_number(kiosk: Kiosk) -> str | None:
     while True:
         kiosk.person.show(EnterTracking(choices=(Choice.BACK,)))
         event = await kiosk.person.next(kiosk.policy.idle_s)
-        if not isinstance(event, Entered | Scanned):
+        if isinstance(event, TimedOut) or event == Pressed(Choice.BACK):
             return None
+        if not isinstance(event, Entered | Scanned):
+            continue
         if is_barcode(event.text):
             return event.text
         await show_answer(kiosk, Refused(Refusal.UNREADABLE))
@@ -356,8 +359,7 @@ async def _take(
     `had_item`: the item sensor saw something before, so that it knows whether it is gone.
     """
     slot = granted.slot
-    view = DoorOpen(slot=slot, purpose=Purpose.TAKE, choices=(Choice.NOTHING_INSIDE,))
-    ending = await until_shut(kiosk, view, opened)
+    ending = await until_taken(kiosk, slot, opened)
     if ending is Ending.STAYED_SHUT:
         return False
     item = None if ending is Ending.LEFT_OPEN else holds_item(kiosk, slot)

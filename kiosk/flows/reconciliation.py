@@ -18,6 +18,7 @@ from kiosk.flows.doors import (
     open_door,
     shut_wrong_door,
     until_shut,
+    was_empty,
 )
 from kiosk.flows.events import Entered, Pressed, Scanned, TimedOut
 from kiosk.flows.person import Event
@@ -45,16 +46,21 @@ async def look_inside(
     if opened.unlocked.outcome is Outcome.WRONG_DOOR:
         await shut_wrong_door(kiosk, opened, slot, Purpose.LOOK)
     await confirm_board(kiosk, actor, slot, opened)
-    answer = await _what_is_inside(kiosk, slot, opened)
+    answer = await _what_is_inside(kiosk, record, opened)
     if opened.stands_open:
         await _Look(kiosk, actor, scope, record, opened.intent).finish(answer)
     return opened.unlocked.outcome.value if opened.stands_open else opened.problem.value
 
 
-async def _what_is_inside(kiosk: Kiosk, slot: str, opened: Opened) -> Choice | None:
+async def _what_is_inside(kiosk: Kiosk, record: SlotRecord, opened: Opened) -> Choice | None:
     """What the person says while the door is open or once it is shut; None when nobody says."""
+    slot = record.label
     view = DoorOpen(slot=slot, purpose=Purpose.LOOK, choices=INSIDE)
     ending = await until_shut(kiosk, view, opened)
+    while ending is Choice.IT_IS_EMPTY and record.package is not None:
+        if await was_empty(kiosk, slot):
+            break
+        ending = await until_shut(kiosk, view, opened)
     if ending in INSIDE:
         view = DoorOpen(slot=slot, purpose=Purpose.LOOK, remind=True, choices=())
         shut = await until_shut(kiosk, view, opened)

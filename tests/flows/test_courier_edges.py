@@ -43,6 +43,8 @@ async def test_what_nobody_fetched_is_taken_back_one_by_one(tmp_path: Path) -> N
         kiosk.player.do(Pressed(Choice.OPEN_NEXT))
         assert (await kiosk.player.until(DoorOpen)).slot == third.slot
         kiosk.player.do(Pressed(Choice.NOTHING_INSIDE))
+        assert (await kiosk.player.until(Ask)).question is Question.WAS_IT_EMPTY
+        kiosk.player.do(Pressed(Choice.YES))
         await kiosk.player.until(DoorOpen, lambda view: view.remind)
         kiosk.site.steel.close(third.slot)
         await kiosk.player.until(ScanPackage)

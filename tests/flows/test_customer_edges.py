@@ -31,6 +31,7 @@ from kiosk.server_link import RemoteDoors
 from kiosk.store import codes, departures, journal, openings, packages, slots
 from kiosk.store.writer import Writer
 from tests.support.flow_site import Running, World, require_sound, running
+from tests.support.stories.people import press
 from tests.support.virtual_loop import run_virtually
 from tests.support.visits import fresh_kiosk, sign_in, store
 
@@ -101,13 +102,36 @@ async def test_nothing_inside_makes_the_package_missing_and_the_slot_doubtful(
         kiosk.site.steel.close_after_s = None
         await show_code(kiosk, "ONE")
         await kiosk.player.until(DoorOpen)
-        kiosk.player.do(Pressed(Choice.NOTHING_INSIDE))
+        await press(kiosk, Choice.NOTHING_INSIDE, Ask)
+        kiosk.player.do(Pressed(Choice.YES))
         await kiosk.player.until(DoorOpen, lambda view: view.remind)
         kiosk.site.steel.close(slot)
         answer = await kiosk.player.until(Answer)
         assert answer.reference
         record = await kiosk.slot(slot)
         assert (record.status, record.package) == (SlotStatus.SUSPECT, None)
+
+
+@pytest.mark.parametrize("answer", [Choice.NO, None])
+async def test_one_press_does_not_make_a_package_missing(
+    tmp_path: Path, answer: Choice | None
+) -> None:
+    """Who says no, or nothing at all, is where they were, and the package is theirs."""
+    async with fresh_kiosk(tmp_path) as kiosk:
+        [slot] = await stored(kiosk, "ONE")
+        kiosk.site.steel.close_after_s = None
+        await show_code(kiosk, "ONE")
+        await kiosk.player.until(DoorOpen)
+        asked = await press(kiosk, Choice.NOTHING_INSIDE, Ask)
+        assert (asked.question, asked.choices[0]) == (Question.WAS_IT_EMPTY, Choice.NO)
+        if answer is not None:
+            kiosk.player.do(Pressed(answer))
+        door = await kiosk.player.until(DoorOpen, patience_s=60)
+        assert door.choices == (Choice.NOTHING_INSIDE,)
+        await asyncio.sleep(3.0)
+        kiosk.site.steel.close(slot)
+        await kiosk.player.until(Thanks)
+        assert (await kiosk.slot(slot)).status is SlotStatus.EMPTY
 
 
 async def test_a_package_left_here_is_a_new_one_for_the_courier(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from kiosk.flows.events import Entered, Pressed, Scanned
+from kiosk.flows.events import Entered, Preference, Pressed, Scanned
 from kiosk.flows.views.choices import Choice, Refusal, Refused
 from kiosk.flows.views.customer import CodeAsked, EnterCode, EnterPhoneDigits, EnterTracking, First
 from kiosk.flows.views.service import ServerReport, Vitals
@@ -120,6 +120,18 @@ async def test_what_is_no_barcode_is_said_and_asked_for_again(
         await kiosk.player.until(CodeAsked)
         [answered] = await asked(kiosk)
         assert json.loads(answered.body)["package"]
+
+
+async def test_another_language_while_the_number_is_asked_for_leads_nowhere_else(
+    tmp_path: Path,
+) -> None:
+    async with running(World(tmp_path, policy=POLICY)) as kiosk:
+        await have_stored(kiosk, Witness())
+        await to_the_code(kiosk)
+        await press(kiosk, Choice.NO_CODE, EnterTracking)
+        kiosk.player.do(Preference("de"))
+        kiosk.player.do(Entered("P"))
+        await kiosk.player.until(EnterPhoneDigits)
 
 
 async def test_the_label_can_be_scanned_in_place_of_typing(tmp_path: Path) -> None:

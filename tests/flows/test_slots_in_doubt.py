@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from kiosk.flows.events import Chosen, Entered, Pressed, Scanned
-from kiosk.flows.views.choices import Choice, Problem, Refusal
+from kiosk.flows.views.choices import Choice, Problem, Question, Refusal
 from kiosk.flows.views.courier import Receipt
 from kiosk.flows.views.customer import First
 from kiosk.flows.views.service import ChooseReason, DoorPage, Doors, Round, ScanInside
@@ -13,7 +13,7 @@ from kiosk.flows.views.shared import Ask, DoorOpen, EnterPin, Trouble
 from kiosk.model.location import Service, SlotStatus, SuspectReason
 from kiosk.store import packages, slots
 from tests.support.flow_site import Running
-from tests.support.stories.people import prove
+from tests.support.stories.people import press, prove
 from tests.support.visits import fresh_kiosk, sign_in, store
 
 
@@ -28,12 +28,17 @@ async def technician_at(kiosk: Running) -> Doors:
     return await kiosk.player.until(Doors)
 
 
-async def look(kiosk: Running, slot: str, answer: Choice) -> None:
-    """From the list of doors: look into a slot, say what is inside, shut it."""
+async def open_to_look(kiosk: Running, slot: str) -> None:
+    """From the list of doors to the open door of a slot."""
     kiosk.site.steel.close_after_s = None
     kiosk.player.do(Chosen(slot))
     await kiosk.player.until(DoorPage)
     await prove(kiosk, Choice.LOOK_INSIDE, DoorOpen)
+
+
+async def look(kiosk: Running, slot: str, answer: Choice) -> None:
+    """From the list of doors: look into a slot, say what is inside, shut it."""
+    await open_to_look(kiosk, slot)
     kiosk.player.do(Pressed(answer))
     await kiosk.player.until(DoorOpen, lambda view: view.remind)
     kiosk.site.steel.close(slot)
@@ -103,7 +108,14 @@ async def test_a_slot_in_doubt_that_is_empty_makes_its_package_missing(tmp_path:
         await kiosk.player.until(First)
         await in_doubt(kiosk, slot, SuspectReason.MAY_BE_EMPTY)
         await technician_at(kiosk)
-        await look(kiosk, slot, Choice.IT_IS_EMPTY)
+        await open_to_look(kiosk, slot)
+        # A package is not missing by one press.
+        asked = await press(kiosk, Choice.IT_IS_EMPTY, Ask)
+        assert asked.question is Question.WAS_IT_EMPTY
+        await press(kiosk, Choice.NO, DoorOpen)
+        await press(kiosk, Choice.IT_IS_EMPTY, Ask)
+        await press(kiosk, Choice.YES, DoorOpen)
+        kiosk.site.steel.close(slot)
         await kiosk.player.until(DoorPage)
         assert (await kiosk.slot(slot)).status is SlotStatus.EMPTY
         assert await kiosk.package_status(package.id) == "MISSING"

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from kiosk.flows.context import Policy
-from kiosk.flows.events import Chosen, Entered, Pressed, Scanned
+from kiosk.flows.events import Chosen, Entered, Preference, Pressed, Scanned
 from kiosk.flows.views.choices import Choice, Problem, Question
 from kiosk.flows.views.courier import Collection as CollectionView
 from kiosk.flows.views.courier import Receipt, ScanPackage
@@ -29,6 +29,7 @@ from tests.support.flow_site import (
     require_sound,
     running,
 )
+from tests.support.stories.people import press
 from tests.support.virtual_loop import run_virtually
 
 BLIND = Place(boards=tuple(replace(board, has_door_sensors=False) for board in BOARDS))
@@ -164,6 +165,25 @@ async def test_after_a_pickup_by_word_the_slot_is_free_only_where_the_site_trust
             assert record.status is SlotStatus.EMPTY
         else:
             assert record.suspect is SuspectReason.MAY_HOLD_SOMETHING
+
+
+async def test_who_only_hears_is_asked_whether_the_door_is_shut(tmp_path: Path) -> None:
+    """Enter goes on everywhere else: here it would say that an open door is shut."""
+    async with fresh_kiosk(tmp_path, policy=Policy(trust_without_sensors=True)) as kiosk:
+        slot = await stored(kiosk)
+        kiosk.player.do(Preference(is_access=True))
+        await type_code(kiosk)
+        assert (await kiosk.player.until(Ask)).question is Question.DOOR_IS_HIGH
+        kiosk.player.do(Pressed(Choice.OPEN_DOOR))
+        assert await say_it_opened(kiosk) == slot
+        await kiosk.player.until(DoorOpen)
+        asked = await press(kiosk, Choice.DONE, Ask)
+        assert asked.question is Question.IS_IT_SHUT
+        await press(kiosk, Choice.NO, DoorOpen)
+        assert (await kiosk.slot(slot)).package is not None
+        await press(kiosk, Choice.DONE, Ask)
+        await press(kiosk, Choice.YES, Thanks)
+        assert (await kiosk.slot(slot)).status is SlotStatus.EMPTY
 
 
 async def test_a_pickup_door_that_is_said_to_be_shut_may_be_tried_again(tmp_path: Path) -> None:

@@ -203,6 +203,14 @@ def _customer_views() -> list[tuple[str, View]]:
             ),
         ),
         (
+            "ask-empty",
+            Ask(question=Question.WAS_IT_EMPTY, slot="7", choices=(Choice.NO, Choice.YES)),
+        ),
+        (
+            "ask-shut",
+            Ask(question=Question.IS_IT_SHUT, slot="7", choices=(Choice.YES, Choice.NO)),
+        ),
+        (
             "thanks",
             Thanks(slot="7", choices=(Choice.DONE, Choice.OPEN_AGAIN, Choice.SOMETHING_WRONG)),
         ),

@@ -405,6 +405,8 @@ class People:
                 return Choice.YES if inside else Choice.NO
             case Question.DID_YOU_TAKE_IT:
                 return Choice.NO if inside else Choice.YES
+            case Question.WAS_IT_EMPTY:
+                return Choice.NO if inside or self.held else Choice.YES
             case Question.WAS_IT_THERE if Choice.STILL_THERE in view.choices:
                 row = self.site.store.peek(_package_in, view.slot)
                 if row and row["barcode"] in inside:

@@ -195,6 +195,21 @@ def test_every_choice_is_reached_by_a_keypad_and_the_last_is_done(kivy: SimpleNa
         assert fake_user.events == [Pressed(last)], name
 
 
+def test_enter_says_nothing_at_an_open_door(kivy: SimpleNamespace) -> None:
+    """The only choice there is a statement: it is chosen, and never what a key too many does."""
+    ear = Ear()
+    fake_user = FakeUser(kivy, SMALL, is_access=True, sound=kivy.ui.Sound(loudspeaker=ear))
+    view = DoorOpen(slot="7", purpose=Purpose.TAKE, choices=(Choice.NOTHING_INSIDE,))
+    fake_user.show(view)
+    assert "It was empty" not in ear.said[-1][1]
+    fake_user.screen_manager.keypad("ENTER")
+    assert fake_user.events == []
+    fake_user.screen_manager.keypad("+")
+    assert ear.said[-1][1] == "It was empty"
+    fake_user.screen_manager.keypad("ENTER")
+    assert fake_user.events == [Pressed(Choice.NOTHING_INSIDE)]
+
+
 def test_clear_takes_the_last_digit_back_and_then_leaves(kivy: SimpleNamespace) -> None:
     fake_user = FakeUser(kivy, SMALL, is_access=True)
     page = fake_user.show(CODE)

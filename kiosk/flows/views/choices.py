@@ -187,7 +187,12 @@ class Question(StrEnum):
     IS_IT_EMPTY = "IS_IT_EMPTY"
     DID_THE_DOOR_OPEN = "DID_THE_DOOR_OPEN"
     WAS_IT_THERE = "WAS_IT_THERE"
+    WAS_IT_EMPTY = "WAS_IT_EMPTY"
+    """The door stands open, and somebody said that nothing was inside: the package is missing then,
+    so they are asked first."""
     IS_IT_SHUT = "IS_IT_SHUT"
+    """In the access mode, of a door that nothing but the person sees: who only hears may have meant
+    that they heard."""
     IS_IT_PUT_IN = "IS_IT_PUT_IN"
     SOMETHING_LEFT_INSIDE = "SOMETHING_LEFT_INSIDE"
     """The door was shut after a pickup, and the item sensor still sees something."""

@@ -150,12 +150,14 @@ class Page(Frame, Generic[V]):
         return [each for each in (*chosen, *others, *turner, *self.tools) if not each.disabled]
 
     def main_choice(self) -> Pressable | None:
-        """What Enter does; none where a person has to choose."""
+        """What Enter does; none where a person has to choose. That there is one choice alone does
+        not mean that most people want it."""
         able = [button for button in self.buttons if not button.disabled]
         acting = [button for button in able if button.tone is Tone.ACT]
-        if acting or len(able) == 1:
-            return (acting or able)[0]
-        return None
+        if acting:
+            return acting[0]
+        is_harmless = self.has_main_choice() or (able and able[0].choice in LEAVING)
+        return able[0] if len(able) == 1 and is_harmless else None
 
     def leaving_choice(self) -> Pressable | None:
         """What leads away from here."""

@@ -115,6 +115,10 @@ _QUESTIONS: Mapping[Question, tuple[str, tuple[str, ...]]] = {
     ),
     Question.DID_THE_DOOR_OPEN: (N_("Did door {slot} open?"), (_CANNOT_TELL,)),
     Question.WAS_IT_THERE: (N_("Was your package inside?"), (N_("Door {slot}"),)),
+    Question.WAS_IT_EMPTY: (
+        N_("Was door {slot} empty?"),
+        (N_("If so, we'll look for the package. If you have it, press No and close the door."),),
+    ),
     Question.IS_IT_SHUT: (
         N_("Is door {slot} closed?"),
         (_CANNOT_TELL, N_("Push it until it clicks.")),

@@ -328,7 +328,8 @@ async def pickup_finds_nothing_inside(kiosk: Running, witness: Witness) -> None:
     witness.when_shown(Answer, BecameFact("P", PackageStatus.MISSING))
     await type_code(kiosk, code)
     await kiosk.player.until(DoorOpen)
-    await press(kiosk, Choice.NOTHING_INSIDE, DoorOpen)
+    await press(kiosk, Choice.NOTHING_INSIDE, Ask)
+    await press(kiosk, Choice.YES, DoorOpen)
     await shut(kiosk, slot)
     await kiosk.player.until(Answer)
 
