@@ -6,6 +6,7 @@ no mistake in another.
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import combinations
@@ -13,6 +14,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from config.labels import looks_like
 from config.lines import Key
 from config.machine import Reach
 from config.mistakes import key_path, one_of
@@ -67,7 +69,7 @@ def read_parts(raw: Mapping[str, Any]) -> Parts:
         boards=_read(Board, boards),
         outlines=outlines,
         locker_labels={
-            key: locker["label"]
+            key: unicodedata.normalize("NFC", locker["label"])
             for key, locker in lockers.items()
             if isinstance(locker.get("label"), str)
         },
@@ -146,9 +148,13 @@ def _labels(parts: Parts) -> Iterator[Finding]:
         ),
     )
     for field, right, named in unique:
-        alike = {key: str(name).casefold().lstrip("0") for key, name in named.items()}
+        alike = {key: looks_like(str(name)) for key, name in named.items()}
         for key, first in _duplicates(alike if field != "number" else named):
-            but = "" if named[key] == named[first] else ", but for capitals or a 0 in front"
+            but = (
+                ""
+                if named[key] == named[first]
+                else ", but for capitals, a 0 in front or another script"
+            )
             yield Finding((*key, field), f"stands at {key_path(first)} already{but}", right)
     yield from _digits_of_staff(parts)
 

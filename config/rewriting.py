@@ -10,6 +10,7 @@ from typing import Any
 
 import tomlkit
 
+from config.labels import same_label
 from config.loader import ConfigError, check_site
 
 BACKUP_SUFFIX = ".bak"
@@ -32,9 +33,10 @@ def rewire(
     for board in document["boards"]:
         _set_polarity(board, inverted)
     for slot in _slots(document):
-        if slot["label"] in wires:
-            _set(slot, "board", wires[slot["label"]][0])
-            _set(slot, "channel", wires[slot["label"]][1])
+        found = wires.get(str(same_label(slot["label"])))
+        if found is not None:
+            _set(slot, "board", found[0])
+            _set(slot, "channel", found[1])
     after = tomlkit.dumps(document)
     return None if after == before else _replace(path, after)
 

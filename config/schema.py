@@ -12,6 +12,7 @@ from argon2 import Type, extract_parameters
 from argon2.exceptions import InvalidHashError
 from pydantic import AfterValidator, BeforeValidator, Field, Strict
 
+from config.labels import same_label
 from config.machine import Climate, Power, Reach
 from config.table import Hours, PlainPath
 from config.table import Table as _Table
@@ -108,13 +109,18 @@ Option = Annotated[bool | int | str, BeforeValidator(_option)]
 Millimetres = Annotated[int, Field(ge=0, le=100_000)]
 Extent = Annotated[int, Field(ge=1, le=100_000)]
 SizeName = Annotated[str, Field(max_length=200), AfterValidator(_with_letters)]
+Label = Annotated[
+    str,
+    Field(max_length=8, pattern=r"^-*[\p{L}\p{Nd}][\p{L}\p{M}\p{Nd}-]*$"),
+    BeforeValidator(same_label),
+]
 PortName = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00]+$")]
 
 _LEFT = "millimetres from the left end of the bank, a whole number from 0"
 _BOTTOM = "millimetres above the floor, a whole number from 0"
 _WIDTH = "the width in millimetres, a whole number from 1"
 _HEIGHT = "the height in millimetres, a whole number from 1"
-_LABEL = "1 to 8 letters, digits or dashes, as written on the steel"
+_LABEL = "1 to 8 letters of any script, digits or dashes, as written on the steel"
 _PORT = 'a device like "/dev/serial/by-id/usb-…", or a path inside the kiosk\'s data folder'
 
 
@@ -231,7 +237,7 @@ class Signal(_Table):
     board: str = Field(description="the name of a board whose outputs can be held")
     channel: int = Field(ge=1, le=64, description="a spare output of the board, counted from 1")
     kind: Literal["light", "buzzer"] = Field(description='"light" or "buzzer"')
-    locker: str = Field(description="the label of a locker")
+    locker: Annotated[str, BeforeValidator(same_label)] = Field(description="a locker's label")
 
 
 class ScannerPlace(Face):
@@ -250,7 +256,7 @@ class Scanner(_Table):
 class Slot(Face):
     """[[lockers.slots]]: a compartment; the rectangle is its door's face."""
 
-    label: str = Field(max_length=8, pattern=r"^-*[A-Za-z0-9][A-Za-z0-9-]*$", description=_LABEL)
+    label: Label = Field(description=_LABEL)
     size: str = Field(description="the name of a size")
     board: str = Field(description="the name of a board")
     channel: int = Field(ge=1, le=64, description="the board's lock output, counted from 1")
@@ -259,7 +265,7 @@ class Slot(Face):
 class Locker(Face):
     """[[lockers]]: a cabinet; the rectangle is its outline."""
 
-    label: str = Field(max_length=8, pattern=r"^-*[A-Za-z0-9][A-Za-z0-9-]*$", description=_LABEL)
+    label: Label = Field(description=_LABEL)
     slots: Annotated[tuple[Slot, ...], Strict(False), Field(min_length=1)] = Field(
         description="at least one slot"
     )

@@ -179,11 +179,13 @@ def _remarks_on_letters(site: Site) -> list[str]:
         "location.name": site.location.name,
         "location.address": site.location.address,
         **{f"sizes.{name}": name for name in site.sizes},
+        **{f"locker {locker.label}": locker.label for locker in site.lockers},
+        **{f"door {slot.label}": slot.label for slot in site.slots},
         **{f"staff[{number}].name": person.name for number, person in enumerate(site.staff)},
     }
     return [
         f"{key} = {text!r}: the screen's fonts have no {', '.join(missing)}: boxes are drawn there;"
-        " write it in Latin, Arabic or Cyrillic letters."
+        " write it in Latin, Greek, Cyrillic or Arabic letters."
         for key, text in texts.items()
         if (missing := letters_missing(text))
     ]

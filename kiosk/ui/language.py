@@ -7,6 +7,7 @@ read when it is first spoken; what a language does with dates and lists is known
 from __future__ import annotations
 
 import gettext
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -30,7 +31,8 @@ CATALOGUES = resources.files("assets") / "locale"
 _STYLES = {SOURCE: "en_GB", PSEUDO: "en_GB"}
 """Whose dates and lists a language writes, where that is not its own name's."""
 _LEFT_TO_RIGHT, _AS_ITS_LETTERS, _END = "\u2066", "\u2068", "\u2069"
-"""Marks around a part that keeps its own order in a sentence read from right to left (UAX 9)."""
+"""Marks around a part that keeps its own order in a sentence of the other direction (UAX 9)."""
+_KEPT_LEFT_TO_RIGHT = re.compile(f"{_LEFT_TO_RIGHT}[^{_END}]*{_END}")
 _MARKS = dict.fromkeys(map(ord, (_LEFT_TO_RIGHT, _AS_ITS_LETTERS, _END)))
 
 
@@ -117,9 +119,10 @@ class Speech:
 
     def _kept_in_order(self, part: str) -> str:
         """Mark a number, code or name, so that the words around it cannot turn it over."""
-        if not self.is_rtl or not part:
+        turns = has_rtl_letters(part)
+        if not part or not (self.is_rtl or turns):
             return part
-        mark = _AS_ITS_LETTERS if has_rtl_letters(part) else _LEFT_TO_RIGHT
+        mark = _AS_ITS_LETTERS if self.is_rtl and turns else _LEFT_TO_RIGHT
         return f"{mark}{part}{_END}"
 
 
@@ -144,7 +147,8 @@ def display_lines(text: str, fits: Callable[[str], bool] | None = None) -> str:
     from bidi import get_display
 
     def painted(line: str) -> str:
-        base = "R" if has_rtl_letters(line) else "L"
+        # A name from right to left turns no sentence over that is read from left to right.
+        base = "R" if has_rtl_letters(_KEPT_LEFT_TO_RIGHT.sub("", line)) else "L"
         return str(get_display(reshape(line), base_dir=base)).translate(_MARKS)
 
     if fits is None:

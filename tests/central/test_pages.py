@@ -10,10 +10,12 @@ from collections.abc import Callable
 from dataclasses import replace
 from email.header import decode_header, make_header
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 import requests
 from fastapi.routing import APIRoute
+from sqlalchemy import update
 
 from central import housekeeping, pages, schema
 from central.areas import tree
@@ -211,6 +213,22 @@ def test_an_operator_sees_where_a_package_lies_and_who_did_what(
     place = viewer.get(f"/locations/{LOCATION.id}").text
     assert 'class="occupied"' in place
     assert viewer.get("/packages/none").status_code == 404
+
+
+@pytest.mark.parametrize("label", ["Я1", "Ω2", "أ3", "É4"])
+def test_a_door_whose_label_is_of_another_script_has_its_page_and_its_buttons(
+    server: Server, kiosk: Journal, label: str
+) -> None:
+    sync(kiosk)
+    first = next(row.label for row in server.rows(schema.slot) if row.status == "EMPTY")
+    renamed = update(schema.slot).where(schema.slot.c.label == first).values(label=label)
+    server.write(lambda connection: connection.execute(renamed))
+    operator = Browser(server, OPERATOR)
+    place = f"/locations/{LOCATION.id}"
+    assert f"/doors/{quote(label)}" in operator.get(place).text
+    assert f"Door {label}" in operator.get(f"{place}/doors/{quote(label)}").text
+    done = operator.post(f"{place}/service", slot=label, state="NO_DEPOSITS", reason="dirty")
+    assert f"is informed about door {label}" in done.text
 
 
 def test_what_an_operator_asks_for_is_carried_out_by_the_kiosk_and_stands_in_the_audit(

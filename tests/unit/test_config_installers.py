@@ -120,6 +120,11 @@ def test_the_scanner_is_on_no_boards_port_in_any_spelling(tmp_path: Path) -> Non
     assert "scanner.port" in refused(write(tmp_path, text))
 
 
+SAME_LOOK = (
+    'label = "A1", size = "S", board = "left", channel = 1, left_mm = 20, bottom_mm = 1500, '
+    'width_mm = 400, height_mm = 240 },\n  { label = "\u04101"'
+)
+"""A door whose A is Latin, and one whose A is Cyrillic."""
 VALUES = {
     "baud as text": (r"^\[scanner\]", '[scanner]\nbaud = "9600"', "is not a whole number"),
     "an odd baud": (r"^\[scanner\]", "[scanner]\nbaud = 9601", "is not a usual speed"),
@@ -134,6 +139,7 @@ VALUES = {
         'width_mm = 400, height_mm = 240 },\n  { label = "A1"',
         "but for capitals",
     ),
+    "letters of the same look": (r'label = "1"(.*)\n(.*)label = "2"', SAME_LOOK, "another script"),
     "a 0 in front": (r'label = "10"', 'label = "01"', "a 0 in front"),
     "a blank in a label": (r'label = "1"', 'label = "1 "', "is not written like that"),
     "a dash for a label": (r'label = "1"', 'label = "-"', "is not written like that"),

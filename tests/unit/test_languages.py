@@ -214,6 +214,16 @@ def test_codes_and_numbers_read_left_to_right_in_arabic() -> None:
     assert painted.startswith("…23456784 ")
 
 
+@pytest.mark.parametrize("language", [each for each in languages() if each != "ar"])
+def test_an_arabic_label_turns_no_sentence_over(language: str) -> None:
+    spoken = speech(language)
+    painted = display_lines(spoken.say("Door {slot} is open", slot="\u06233"))
+    before, after = spoken.say("Door {slot} is open", slot="7").split("7")
+    assert painted.startswith(before)
+    assert painted.endswith(after)
+    assert painted[len(before)] == "3", "a label from right to left begins at its right end"
+
+
 def test_arabic_letters_are_joined_and_turned() -> None:
     painted = display_lines("الخزانة 7 مفتوحة")
     assert " 7 " in painted
