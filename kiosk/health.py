@@ -42,6 +42,9 @@ class Verdict:
     is_idle: bool = False
     oldest_writer: str = field(default="", compare=False)
     """The oldest version that may still write this database; "" where nobody can say."""
+    reaches_server: bool | None = field(default=None, compare=False)
+    """Whether the server answered lately, whatever else is wrong; None: it has none, or nobody can
+    say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +74,10 @@ class Health:
             return Verdict(False, f"the store does not answer within {STORE_WITHIN_S:g} s")
         except StoreError as error:
             return Verdict(False, f"the store does not answer: {error}")
-        why, is_idle = self.trouble(known), self._is_idle(known)
-        if why:
-            return Verdict(False, why, is_idle, known.oldest_writer)
-        why = self._server_trouble()
-        return Verdict(None if why else True, why, is_idle, known.oldest_writer)
+        why, missing, is_idle = self.trouble(known), self._server_trouble(), self._is_idle(known)
+        reaches_server = None if self.kiosk.contact() is None else not missing
+        is_well = False if why else None if missing else True
+        return Verdict(is_well, why or missing, is_idle, known.oldest_writer, reaches_server)
 
     def known(self) -> Known:
         """What the store knows, for a thread that may wait for it. Raises `StoreError`."""
@@ -145,4 +147,5 @@ def answer_of(verdict: Verdict) -> dict[str, object]:
         "why": verdict.why,
         "is_idle": verdict.is_idle,
         "oldest_writer": verdict.oldest_writer,
+        "reaches_server": verdict.reaches_server,
     }

@@ -36,9 +36,9 @@ class Outage:
 def step_for(outage: Outage, health: dict[str, Any], now_s: float) -> str:
     """What is to be started again now: "link", "modem", "machine" or nothing. The outage is kept up
     to date."""
-    if "is_well" not in health:
+    if "reaches_server" not in health:
         return ""  # nobody can say
-    if health["is_well"] is not None:
+    if health["reaches_server"] is not False:
         outage.since_s, outage.done = -1.0, 0
         return ""
     if outage.since_s < 0:

@@ -3,6 +3,7 @@ of the whole machine in the middle of a change."""
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,11 +11,14 @@ from random import Random
 
 import pytest
 
+from tests.appliance.computer import DATA, SITE
 from tests.appliance.container import Container, why_not
 from tests.appliance.releases import Release, build_base, build_kinds
 from tests.crash.budget import NIGHTLY, budget
 
 KILLS = 20
+IDENTITY = {"token": "enrolled", "public_key": "07" * 32, "former_key": ""}
+"""Of a kiosk at a server, which it never reaches."""
 
 pytestmark = [
     pytest.mark.skipif(bool(why_not()), reason=f"no container can run here: {why_not()}"),
@@ -91,6 +95,38 @@ def test_an_older_release_runs_if_the_database_allows_it_and_only_then(
     assert machine.health()["version"] == "9.1.0"
     update(machine, built[1]["9.0.0"])
     assert machine.status()["good"] == "9.0.0"
+
+
+def test_a_dead_link_is_made_again_out_of_its_sandbox_and_the_kiosk_goes_on(
+    machine: Container,
+) -> None:
+    """Of a kiosk that is enrolled where nobody listens; here ten minutes are none."""
+    identity = json.dumps({"url": "http://127.0.0.1:9", "location": "demo"} | IDENTITY)
+    at_once = "import sys; sys.path.insert(0, '/usr/lib/parcel-kiosk'); import parcel_link"
+    machine.run(
+        f"""set -e
+        systemctl stop parcel-kiosk
+        echo '{identity}' >{DATA}/centre.json; chown kiosk: {DATA}/centre.json
+        chmod 600 {DATA}/centre.json; printf '[server]\nallow_plain_http = true\n' >>{SITE}
+        cd /etc/systemd/system; mkdir parcel-link.service.d
+        cat >parcel-link.service.d/at-once.conf <<'END'
+[Service]
+ExecStart=
+ExecStart=/usr/bin/python3 -c "{at_once}; parcel_link.LINK_AGAIN_S = 0; parcel_link.main()"
+END
+        printf '[Service]\nExecStart=/usr/bin/sleep infinity\n' >NetworkManager.service
+        systemctl daemon-reload; systemctl start NetworkManager parcel-kiosk""",
+        check=True,
+    )
+    machine.until(lambda: machine.health().get("reaches_server") is False, "it has no server")
+    pids = "systemctl show -P MainPID parcel-kiosk NetworkManager"
+    kiosk, link = machine.run(pids).split()
+    machine.run("systemctl start parcel-link", check=True)
+    kiosk_after, link_after = machine.run(pids).split()
+    assert link_after not in ("0", link)
+    assert kiosk_after == kiosk
+    log = machine.run("journalctl -b -u parcel-link -o cat --no-pager")
+    assert "the link is started again" in log
 
 
 def test_a_release_that_hangs_is_started_again_and_left(

@@ -10,8 +10,9 @@ MISSING: dict[str, object] = {
     "is_well": None,
     "why": "the server was not reached for 90 s",
     "is_idle": True,
+    "reaches_server": False,
 }
-WELL: dict[str, object] = {"is_well": True, "is_idle": True}
+WELL: dict[str, object] = {"is_well": True, "is_idle": True, "reaches_server": True}
 DAY_S, LOOK_S = 86_400, 300
 
 
@@ -43,9 +44,17 @@ def test_a_machine_is_not_restarted_under_somebody_nor_twice_a_day() -> None:
     assert fresh == [("link", 10), ("modem", 30), ("machine", 1440)]
 
 
-def test_a_kiosk_that_says_nothing_or_has_a_trouble_of_its_own_is_no_dead_link() -> None:
+def test_a_kiosk_that_says_nothing_or_has_another_trouble_is_no_dead_link() -> None:
     assert steps({}, 0, DAY_S, Outage()) == []
-    assert steps({"is_well": False, "why": "a board is away"}, 0, DAY_S, Outage()) == []
+    for reaches_server in (True, None):
+        ill = {"is_well": False, "why": "a board is away", "reaches_server": reaches_server}
+        assert steps(ill, 0, DAY_S, Outage()) == []
+
+
+def test_a_link_is_helped_whatever_else_is_wrong_with_the_kiosk() -> None:
+    ill = {**MISSING, "is_well": False, "why": "a board is away"}
+    done = steps(ill, DAY_S, 3 * DAY_S, Outage())
+    assert done == [("link", 10), ("modem", 30), ("machine", 360)]
 
 
 def test_what_was_done_is_remembered_and_nonsense_is_not(tmp_path: Path) -> None:

@@ -104,8 +104,12 @@ async def test_a_server_that_is_out_of_reach_leaves_it_open(tmp_path: Path) -> N
         contact = [Contact()]
         kiosk.running.kiosk.contact = lambda: contact[0]
         assert (await kiosk.look()).is_well is None
+        kiosk.plug(is_in=False)
+        assert (await kiosk.until(is_well=False)).reaches_server is False
+        kiosk.plug(is_in=True)
         contact[0] = Contact(119_000, None, due_after_ms=60_000)
-        assert (await kiosk.look()).is_well is True
+        found = await kiosk.until(is_well=True)
+        assert found.reaches_server is True
         contact[0] = Contact(121_000, None, due_after_ms=60_000)
         found = await kiosk.look()
         assert (found.is_well, found.why) == (None, "the server has not answered for 121 s")
