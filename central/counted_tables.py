@@ -85,6 +85,63 @@ carrier_day = Table(
 under the carrier whose each package was then. A row is there only where something happened: at most
 one for each carrier, location and day."""
 
+area_day = Table(
+    "area_day",
+    metadata,
+    Column("day_ms", WHOLE, primary_key=True, autoincrement=False),
+    Column("area", Text, primary_key=True),
+    _number("stored"),
+    _number("picked_up"),
+    _number("expired"),
+    _number("taken_back"),
+    _number("missing"),
+    _number("wrong_codes"),
+    _number("openings"),
+    _number("openings_failed"),
+    _number("taken"),
+    _number("slots"),
+    sqlite_strict=True,
+)
+"""The days of the locations that lie right in an area, summed up. An empty area is none."""
+
+area_carrier_day = Table(
+    "area_carrier_day",
+    metadata,
+    Column("day_ms", WHOLE, primary_key=True, autoincrement=False),
+    Column("area", Text, primary_key=True),
+    Column("carrier", Text, primary_key=True),
+    _number("stored"),
+    _number("picked_up"),
+    _number("expired"),
+    _number("taken_back"),
+    _number("missing"),
+    sqlite_strict=True,
+)
+"""The same of what happened to each carrier's packages."""
+
+area_hour = Table(
+    "area_hour",
+    metadata,
+    Column("hour_ms", WHOLE, primary_key=True, autoincrement=False),
+    Column("area", Text, primary_key=True),
+    _number("taken"),
+    _number("slots"),
+    sqlite_strict=True,
+)
+"""The same of how many slots were taken when each hour ended."""
+
+summed_day = Table(
+    "summed_day",
+    metadata,
+    Column("day_ms", WHOLE, primary_key=True, autoincrement=False),
+    _number("begun_ms"),
+    Column("counted_ms", WHOLE),
+    sqlite_strict=True,
+)
+"""The days of which those three tables hold the sums, and as of when; none of a day that is being
+summed up for the first time. Whatever changes something of a day that is summed up takes it out of
+here (`central.sums`)."""
+
 kept_figures = Table(
     "kept_figures",
     metadata,

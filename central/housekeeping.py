@@ -22,6 +22,7 @@ from central.packages import reservations
 from central.retention import drop_old_months, prune
 from central.schema import LIVE
 from central.settings import Notifications, Settings
+from central.sums import forget_days, sum_up
 from kiosk.model.clock import DAY_MS, HOUR_MS
 
 LOG = logging.getLogger("central")
@@ -33,7 +34,7 @@ PEOPLE_A_BITE = 100
 
 async def keep(central: Central) -> None:
     silence = partial(_tell_of_silence, began_ms=central.clock.now_ms())
-    others = (silence, drop_old_months, prune, _empty_log)
+    others = (silence, drop_old_months, prune, sum_up, _empty_log)
     while True:
         for work in (_tidy, *others):
             try:
@@ -119,11 +120,11 @@ def roll_up(connection: Connection, now_ms: int) -> bool:
         .group_by(minute.c.location, hour_ms)
     )
     connection.execute(insert(hour).from_select(list(hour.c), sums))
-    _add_to_days(connection, from_ms)
+    _add_to_days(connection, from_ms, now_ms)
     return bool(until_ms < now_hour_ms)
 
 
-def _add_to_days(connection: Connection, hour_ms: int) -> None:
+def _add_to_days(connection: Connection, hour_ms: int, now_ms: int) -> None:
     """Add an hour that was added up to its day, of which reports are made."""
     hour, day = schema.hour_status, schema.day_status
     names = ("location", "minutes", "taken", "slots")
@@ -133,6 +134,7 @@ def _add_to_days(connection: Connection, hour_ms: int) -> None:
         for row in connection.execute(of_hour.order_by(hour.c.location)).mappings()
     ]
     add_many(connection, day, ("location", "day_ms"), rows)
+    forget_days(connection, [hour_ms - hour_ms % DAY_MS], now_ms)
 
 
 def tell_of_silence(

@@ -14,9 +14,9 @@ from central.areas import tree
 from central.areas.visible import EVERYWHERE, NETWORK, Reach
 from central.console import write
 from central.context import Central
+from central.periods import Period, day_of, period_of
 from central.reports import by_carrier
 from central.reports.by_carrier import EACH
-from central.reports.periods import Period, day_of, period_of
 from central.settings import Settings
 from central.sync.tally import OF_CARRIERS
 from kiosk.model.cells import safe_cell

@@ -27,7 +27,7 @@ from sqlalchemy import (
     update,
 )
 
-from central import limits, schema
+from central import counted_tables, limits, schema
 from central.bites import bite
 from central.context import Central
 from central.counters import ROWS_PRUNED
@@ -264,6 +264,15 @@ def carrier_days(connection: Connection, _rules: Retention, now_ms: int) -> int:
     return _delete(connection, table, table.c.day_ms < now_ms - DAYS_DAYS * DAY_MS)
 
 
+def sums(connection: Connection, _rules: Retention, now_ms: int) -> int:
+    """The sums of days and hours that are pruned."""
+    before_ms = now_ms - DAYS_DAYS * DAY_MS
+    tables = (counted_tables.area_day, counted_tables.area_carrier_day, counted_tables.summed_day)
+    count = sum(_delete(connection, table, table.c.day_ms < before_ms) for table in tables)
+    table = counted_tables.area_hour
+    return count + _delete(connection, table, table.c.hour_ms < now_ms - HOURS_DAYS * DAY_MS)
+
+
 def staff_versions(connection: Connection, _rules: Retention, now_ms: int) -> int:
     """The versions that the list of staff once had; the one that counts stays."""
     table, counts = schema.staff_list_version, select(schema.staff_list.c.version).scalar_subquery()
@@ -302,6 +311,7 @@ PRUNED: Final[dict[str, Prune]] = {
     "hour_status": hours,
     "day_status": days,
     "carrier_day": carrier_days,
+    "area_day": sums,
     "staff_list_version": staff_versions,
 }
 """What is pruned, by its table."""

@@ -73,16 +73,24 @@ def reach_of(grants: Sequence[Grant], role: Role) -> Reach:
 def visible_to(reach: Reach, column: Any) -> ColumnElement[bool]:
     """Whether the location that a column names is within somebody's reach. What names none is of
     the whole network."""
+    place = schema.location.c
+    if all(EVERYWHERE in areas for areas in _narrowed(reach)):
+        return true()
+    seen: ColumnElement[bool] = column.in_(select(place.id).where(lies_in(reach, place.area)))
+    return seen
+
+
+def lies_in(reach: Reach, column: Any) -> ColumnElement[bool]:
+    """The same of a column that names the area in which a location lies, empty where it lies in
+    none."""
     conditions = [
-        column.in_(_locations_in(areas))
-        for areas in (reach.areas, (reach.within,))
-        if EVERYWHERE not in areas
+        column.in_(subtree(areas)) for areas in _narrowed(reach) if EVERYWHERE not in areas
     ]
     return and_(true(), *conditions)
 
 
-def _locations_in(areas: Sequence[str]) -> Any:
-    return select(schema.location.c.id).where(schema.location.c.area.in_(subtree(areas)))
+def _narrowed(reach: Reach) -> tuple[Sequence[str], ...]:
+    return reach.areas, (reach.within,)
 
 
 def subtree(areas: Sequence[str]) -> Any:

@@ -12,6 +12,7 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import StreamingResponse
 from sqlalchemy import Connection
 
+from central import sums
 from central.areas.visible import Reach
 from central.context import Central, central_of
 from central.pages import naming, queries, reports
@@ -19,9 +20,9 @@ from central.pages.listing import AMONG, SHOWN, WantedList, by, of_rows
 from central.pages.rendering import HEADERS, page
 from central.pages.routes import Area
 from central.pages.session import HOME, Viewing
+from central.periods import Period, day_of, period_of
 from central.reports import by_carrier, over_time
-from central.reports.periods import Period, day_of, period_of
-from central.sync.tally import OF_CARRIERS
+from central.sync.tally import OF_CARRIERS, OF_DAYS
 from kiosk.model.cells import safe_cell
 
 router = APIRouter(prefix=HOME, include_in_schema=False)
@@ -71,8 +72,9 @@ def _charts(connection: Connection, reach: Reach, period: Period, text: str) -> 
         "by_day": days,
         "by_hour": over_time.by_hour(connection, reach, period, text),
         "count_of": _count_of,
-        "counted_each_day": over_time.COUNTED,
-        "sums": {name: sum(day.counted[name] for day in days) for name in over_time.COUNTED},
+        "counted_each_day": OF_DAYS,
+        "sums": {name: sum(day.counted[name] for day in days) for name in OF_DAYS},
+        "counted_ms": None if text else sums.counted_ms(connection, period),
     }
 
 

@@ -9,8 +9,8 @@ from sqlalchemy import Connection, func, select
 
 from central import schema
 from central.areas.visible import Reach, visible_to
+from central.periods import Period
 from central.reports.by_carrier import places_named
-from central.reports.periods import Period
 from central.sync.tally import REPORTED
 from kiosk.model.clock import DAY_MS, HOUR_MS
 

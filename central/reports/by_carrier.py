@@ -6,17 +6,17 @@ package was then.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Select, bindparam, func, select, tuple_
+from sqlalchemy import ColumnElement, Connection, Select, bindparam, select, tuple_
 
-from central import schema
+from central import schema, sums
 from central.areas.visible import Reach, visible_to
 from central.auth import Program
 from central.errors import RequestError
 from central.packages import cursors
-from central.reports.periods import Period, day_of
+from central.periods import Period, day_of
 from central.sync.tally import OF_CARRIERS
 from central.tokens import Secrets
 from kiosk.model.carriers import OPERATOR
@@ -47,19 +47,11 @@ def days(connection: Connection, reach: Reach, period: Period, carrier: str) -> 
 def totals(connection: Connection, reach: Reach, period: Period) -> list[Row]:
     """Each carrier with what happened to its packages, where anything did; the most stored
     first."""
-    sums = [func.sum(_DAY.c[name]).label(name) for name in OF_CARRIERS]
-    is_visible = visible_to(reach, _DAY.c.location)
-    query = select(_DAY.c.carrier, *sums).where(_is_in(period), is_visible)
-    rows = connection.execute(query.group_by(_DAY.c.carrier)).all()
-    names = _names(connection, [row.carrier for row in rows])
+    counted = sums.added_up(connection, sums.CARRIERS, reach, period, "carrier")
+    names = _names(connection, counted)
     found = [
-        {
-            "carrier": row.carrier,
-            "name": names.get(row.carrier, row.carrier),
-            # PostgreSQL's sum of whole numbers is a decimal.
-            **{name: int(getattr(row, name)) for name in OF_CARRIERS},
-        }
-        for row in rows
+        {"carrier": carrier, "name": names.get(carrier, carrier), **of_one}
+        for carrier, of_one in counted.items()
     ]
     return sorted(found, key=lambda row: (-row["stored"], row["carrier"]))
 
@@ -132,7 +124,7 @@ def _rows(connection: Connection, query: Select[Any]) -> list[Row]:
     return [dict(row) for row in connection.execute(query).mappings()]
 
 
-def _names(connection: Connection, carriers: Sequence[str]) -> dict[str, str]:
+def _names(connection: Connection, carriers: Collection[str]) -> dict[str, str]:
     table = schema.carrier
     rows = connection.execute(select(table.c.id, table.c.name).where(table.c.id.in_(carriers)))
     return {row.id: row.name for row in rows}

@@ -10,8 +10,8 @@ from central.api_pages.answers import REFUSALS
 from central.auth import Reading
 from central.context import central_of
 from central.packages.list_routes import Cursor, Limit
+from central.periods import period_of
 from central.reports import by_carrier
-from central.reports.periods import period_of
 
 router = APIRouter(prefix="/v1", tags=["packages"])
 DAYS: Final = 30

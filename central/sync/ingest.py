@@ -22,6 +22,7 @@ from central.database.bulk import insert_many, upsert_many
 from central.database.faults import require_own
 from central.feed import writing as feeding
 from central.settings import Limits, Notifications
+from central.sums import forget_days
 from central.sync import own
 from central.sync.projection import Projection
 from central.sync.quarantine import AnyEvent, Quarantine
@@ -151,6 +152,7 @@ class _Intake:
         self._project(self._own(new))
         self._write_epochs()
         self.tally.write_days(self.connection, self.location)
+        forget_days(self.connection, self.tally.days, self.now_ms)
         return Taken(
             acked,
             want,

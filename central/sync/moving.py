@@ -13,6 +13,7 @@ from central.areas.visible import NETWORK, Reach, subtree
 from central.carriers.places import noted, working_in
 from central.context import audit
 from central.errors import not_found
+from central.sums import forget_all
 from central.sync.staff_list import list_again, serves
 
 
@@ -39,6 +40,7 @@ def put_location(
     carriers = working_in(connection, moved)
     with noted(connection, carriers, place.c.id == location):
         connection.execute(update(place).where(place.c.id == location).values(area=area_id))
+    forget_all(connection)
     _list_again(connection, moved, carriers, now_ms)
     audit(
         connection, now_ms, by, "location.area", location, place=location, area=area_id, was=before

@@ -6,7 +6,7 @@ Nothing is counted over a journal afterwards: reports and metrics read what stan
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Final
 
 from sqlalchemy import Connection
@@ -26,6 +26,8 @@ REPORTED: Final[dict[str, str]] = {
     EventKind.CODE_REFUSED: "wrong_codes",
 }
 """What a day's report counts, by the event that counts."""
+OF_DAYS: Final = (*REPORTED.values(), "openings", "openings_failed")
+"""What is counted of each day of a location."""
 OF_CARRIERS: Final = ("stored", "picked_up", "expired", "taken_back", "missing")
 """What is counted for each carrier as well: what happens to a package, which is somebody's."""
 REFUSALS: Final = (EventKind.CODE_REFUSED, EventKind.STAFF_REFUSED)
@@ -64,6 +66,11 @@ class Tally:
     def sums(self) -> Mapping[str, int]:
         """What it adds to the columns of the location itself."""
         return self._all
+
+    @property
+    def days(self) -> Collection[int]:
+        """The days to which it adds something."""
+        return self._days.keys()
 
     def write_days(self, connection: Connection, location: str) -> None:
         """Add it to the days of the location, and of each carrier there."""

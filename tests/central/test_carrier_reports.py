@@ -19,8 +19,8 @@ from central.areas import tree
 from central.areas.visible import NETWORK
 from central.auth import Role
 from central.database.migrating import alembic_config
+from central.periods import last_days
 from central.reports.by_carrier import days, totals
-from central.reports.periods import last_days
 from central.sandbox.making import make
 from central.sync import moving
 from kiosk.model.clock import DAY_MS

@@ -10,8 +10,8 @@ from central import schema
 from central.areas import tree
 from central.areas.visible import NETWORK
 from central.auth import Role
+from central.periods import Period
 from central.reports import over_time
-from central.reports.periods import Period
 from kiosk.model.clock import DAY_MS, HOUR_MS
 from tests.support.central_server import Server
 from tests.support.operators import Browser

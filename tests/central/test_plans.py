@@ -20,7 +20,7 @@ import pytest
 import requests
 from sqlalchemy import Engine, event, func, select
 
-from central import housekeeping, schema
+from central import counted_tables, housekeeping, schema
 from central.areas import tree
 from central.auth import Role
 from central.database.partitions import months_of
@@ -52,6 +52,8 @@ LARGE = (
     schema.hour_status,
     schema.day_status,
     schema.carrier_day,
+    counted_tables.area_day,
+    counted_tables.area_hour,
     schema.recipient,
     schema.reservation,
 )

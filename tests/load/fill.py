@@ -26,6 +26,7 @@ from kiosk.model.clock import DAY_MS, HOUR_MS, MINUTE_MS
 
 SLOTS = 60
 SIZES = "SML"
+CARRIERS = ("operator", "red", "blue")
 KINDS = (
     *("DOOR_OUTCOME", "DOOR_OUTCOME", "VISIT_ENDED", "STAFF_SIGNED_IN", "SLOT_RESERVED"),
     *("PACKAGE_STORED", "DOOR_INTENDED", "PACKAGE_RETRIEVED", "COMMAND_APPLIED"),
@@ -150,6 +151,16 @@ def _times(past: Past) -> Iterator[Table]:
             (each, day_ms - n * DAY_MS, past.a_day, past.a_day, 60, passed(n), 960, 24 * SLOTS)
             for n in range(past.days)
             for each in places
+        ),
+    )
+    yield (
+        "carrier_day",
+        "carrier day_ms location stored picked_up",
+        (
+            (carrier, day_ms - n * DAY_MS, each, past.a_day // 3, past.a_day // 3)
+            for n in range(past.days)
+            for each in places
+            for carrier in CARRIERS
         ),
     )
 
