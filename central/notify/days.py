@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cache, lru_cache
 from itertools import groupby
+from math import inf
 from typing import Any
 
 from babel import Locale
-from babel.dates import format_date, format_time, get_day_names
+from babel.dates import format_date, format_time, format_timedelta, get_day_names
 
 from central import kept
 from central.errors import RequestError
@@ -44,6 +45,12 @@ def moment(at_ms: int | None, zone: str, language: str, *, is_short: bool = Fals
         return "–"
     hour = format_time(local, "short", locale=_style(language))
     return listed(language, _day_of(local, language, is_short=is_short), hour)
+
+
+def counted(days: int, language: str) -> str:
+    """So many days, in the form that goes with the number: *21 день*."""
+    span = timedelta(days=days)
+    return format_timedelta(span, granularity="day", threshold=inf, locale=_style(language))
 
 
 def comma(language: str) -> str:

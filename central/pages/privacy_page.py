@@ -6,6 +6,7 @@ from fastapi import APIRouter, Request, Response
 
 from central.context import central_of
 from central.links import PRIVACY
+from central.notify.days import counted
 from central.notify.words import FALLBACK, LINES, RIGHT_TO_LEFT, languages, texts
 from central.pages.rendering import page
 
@@ -19,7 +20,8 @@ async def privacy_page(request: Request, language: str = "") -> Response:
     wanted = [language, *_accepted(request.headers.get("accept-language", "")), FALLBACK]
     chosen = next(each for each in wanted if each in languages())
     words = texts(chosen)["all"]
-    values = {"days": settings.erase_after_days, "contact": settings.privacy.contact}
+    days = settings.erase_after_days
+    values = {"days": days, "period": counted(days, chosen), "contact": settings.privacy.contact}
     text = settings.privacy.text.get(chosen, words["privacy_text"])
     lines = [LINES.from_string(each).render(values) for each in (text, words["privacy_contact"])]
     return page(

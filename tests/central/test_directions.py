@@ -11,7 +11,9 @@ import pytest
 from bidi import get_display
 
 from central.carriers.appearance import Look
+from central.notify.days import counted
 from central.notify.outbox import WITH_CODE, Kind
+from central.notify.words import languages, texts
 from kiosk.messages import text_of
 from tests.support.central_server import LOCATION
 from tests.support.messages import (
@@ -88,3 +90,12 @@ def test_a_latin_name_at_the_head_turns_no_arabic_message_over() -> None:
             letters = (unicodedata.bidirectional(each) for each in outside)
             first = next(each for each in letters if each in ("L", "R", "AL"))
             assert first == "AL", short
+
+
+def test_the_privacy_notice_counts_days_as_each_language_does() -> None:
+    said = {("en", 1): "1 day", ("uk", 21): "21 день", ("pl", 2): "2 dni", ("ar", 3): "3 أيام"}
+    for (language, days), words in said.items():
+        assert counted(days, language) == words
+    for language in languages():
+        assert "{{ days }}" not in texts(language)["all"]["privacy_text"]
+        assert "{{ period }}" in texts(language)["all"]["privacy_text"]

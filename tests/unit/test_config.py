@@ -238,7 +238,7 @@ MISTAKES = {
         "is not a time zone",
     ),
     "language": (
-        ('["en", "de", "fr", "es", "pl", "ar"]', '["en", "tlh"]'),
+        ('["en", "de", "fr", "es", "pl", "uk", "tr", "ar"]', '["en", "tlh"]'),
         "location.languages[1]",
         '"tlh"',
         'there are: "en", "ar", "de", "es", "fr", "pl"',

@@ -42,6 +42,13 @@ from tests.gallery.locker import NOW_MS, sample_doors, sample_location
 ROOT = Path(__file__).parents[2]
 LOCATION = sample_location()
 OTHERS = [language for language in languages() if language != SOURCE]
+NOT_COUNTED = {
+    *("all", "barcode", "board", "channel", "choice", "code", "contact", "day", "detail", "host"),
+    *("name", "number", "other", "page", "pages", "phone", "place", "sent", "size", "slot"),
+    *("slots", "time", "when", "whole", "free", "expected"),
+}
+"""Places of names, of moments, of whole phrases, and of the second number of a pair."""
+UNITS = {"kg", "кг", "كغ", "كجم", "km", "км", "كم", "GB", "ГБ", "Go", "غيغابايت", "%", "°C"}
 FREE = ("{count} free", "{count} free")
 
 
@@ -95,6 +102,32 @@ def test_no_place_is_lost_and_none_is_invented(language: str) -> None:
         optional = set() if isinstance(message, str) else {"{count}"}
         for form in forms(language, message):
             assert wanted - optional <= places(form) <= wanted, (message, form)
+
+
+@pytest.mark.parametrize("language", languages())
+def test_a_number_beside_a_word_has_the_form_that_goes_with_it(language: str) -> None:
+    """Else it stands after a colon, before a sign of a unit, or between two numbers."""
+    for message in (each for each in sentences() if isinstance(each, str)):
+        for said in [message] if language == SOURCE else forms(language, message):
+            for name in set(re.findall(r"\{(\w+)\}", said)) - NOT_COUNTED:
+                assert not uncounted(said, name), f"{said!r}: {{{name}}} has no plural forms"
+
+
+def uncounted(said: str, name: str) -> str:
+    """The word beside a number that would have to change with it; empty where none does."""
+    rest = re.sub(r"\{\w+\}( \w+ | / | )\{\w+\}", "{pair}", said)
+    beside = re.search(rf"\{{({name}|pair)\}} (\w+|%|°C)", rest)
+    before = re.search(rf"\w+ \{{{name}\}}", rest)
+    if beside is not None:
+        return "" if beside[2] in UNITS else beside[2]
+    return before[0] if before is not None else ""
+
+
+def test_a_number_without_its_forms_is_found() -> None:
+    assert uncounted("{days} days left", "days") == "days"
+    assert uncounted("вільно {count}", "count")
+    for right in ("Doors: {count}", "up to {weight} kg", "answers: {received} of {sent}"):
+        assert not uncounted(right, re.findall(r"\{(\w+)\}", right)[0]), right
 
 
 @pytest.mark.parametrize("language", OTHERS)

@@ -57,10 +57,10 @@ def run_count(view: ScanPackage, speech: Speech) -> str:
     if not expected:
         return speech.say("{stored} of {whole}, no more expected", stored=stored, whole=stored)
     return speech.say(
-        "{stored} of {whole}, {expected} expected",
+        "{stored} of {whole}, {expected}",
         stored=stored,
         whole=stored + expected,
-        expected=expected,
+        expected=speech.say_count(expected, "{count} expected", "{count} expected"),
     )
 
 

@@ -392,7 +392,8 @@ def _power(power: Power, speech: Speech) -> str:
         charge = speech.number(round(power.battery_percent))
         parts.append(speech.say("{percent} %", percent=charge))
     if power.runtime_s is not None and not power.is_on_mains:
-        parts.append(speech.say("{minutes} min left", minutes=speech.number(power.runtime_s // 60)))
+        minutes = round(power.runtime_s // 60)
+        parts.append(speech.say_count(minutes, "{count} min left", "{count} min left"))
     return speech.row(parts, " · ")
 
 

@@ -120,10 +120,10 @@ def _guest_stored(view: GuestStored, location: Location, speech: Speech) -> Word
 def _room_elsewhere(view: RoomElsewhere, location: Location, speech: Speech) -> Words:
     lines = [
         speech.say(
-            "{place}, {distance} km: {count} free",
+            "{place}, {distance} km: {free}",
             place=f"{row.name}, {row.address}" if row.address else row.name,
             distance=speech.number(row.distance_m / 1000),
-            count=row.free,
+            free=speech.say_count(row.free, "{count} free", "{count} free"),
         )
         for row in view.rows
     ]
