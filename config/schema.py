@@ -489,7 +489,7 @@ class Sound(_Table):
     speech: Annotated[tuple[Text, ...], Strict(False)] = Field(
         default=("espeak-ng", "-v", "{language}", "-s", "150", "-a", "{volume}", "--stdin"),
         description="a command that speaks what it reads, as a list; {language} becomes the code of"
-        " the language, {volume} the volume; [] for none",
+        " the language, {volume} the volume, from 0 to 200 of which 100 is usual; [] for none",
     )
     player: Annotated[tuple[Text, ...], Strict(False)] = Field(
         default=("aplay", "-q"),
@@ -500,7 +500,10 @@ class Sound(_Table):
         description="true when the way to an open door is spoken to everybody by day, else false",
     )
     volume_percent: int = Field(
-        default=100, ge=0, le=100, description="how loud it is, a whole number from 0 to 100"
+        default=100,
+        ge=0,
+        le=100,
+        description="how loud it is where no person sets it, a whole number from 0 to 100",
     )
     jack: PlainPath | None = Field(
         default=None,

@@ -16,6 +16,11 @@ class Preference:
     """One of the site's languages; empty for its usual one."""
     is_access: bool = False
     """The access mode: large text, high contrast, speech, more time."""
+    volume_percent: int | None = None
+    """How loud speech and tones are, from 0 to 200, of which 100 is usual; None for as loud as the
+    owner wants it."""
+    same_key_s: float | None = None
+    """So soon after a key the same one counts as one strike with it; None for what is usual."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from kiosk.flows.views.choices import Purpose
-from kiosk.flows.views.shared import DoorOpen
+from kiosk.flows.views.shared import DoorOpen, View
 from kiosk.ui import texts
 from kiosk.ui.loudspeaker import Loudspeaker, tone
 from kiosk.ui.screens.page import Page
@@ -38,10 +38,25 @@ class Announcer:
         self._is_private = is_private
         self._speaks_directions = speaks_directions
         self._said = ""
+        self._tells_volume = False
+        """Whether it is said how the volume is set: to who has just begun to listen."""
+        self._was_access = False
+
+    @property
+    def volume_percent(self) -> int | None:
+        """How loud it is, of which 100 is usual; None where nothing is spoken."""
+        return self._loudspeaker.volume_percent if self._loudspeaker.is_heard else None
+
+    def set_volume(self, percent: int | None) -> None:
+        """Be so loud from now on; None for as loud as the owner wants it."""
+        usual = self._loudspeaker.usual_percent
+        self._loudspeaker.volume_percent = usual if percent is None else percent
 
     def page_came(self, page: Page[Any]) -> None:
         """A new screen stands there."""
         self._said = ""
+        self._tells_volume = page.theme.is_access and not self._was_access
+        self._was_access = page.theme.is_access
         self.page_changed(page)
         words = page.words()
         refused = words.note is not None and words.note.tone is Tone.FAILED
@@ -63,6 +78,7 @@ class Announcer:
 
     def say_again(self, page: Page[Any]) -> None:
         """Say the whole screen once more."""
+        self._tells_volume = page.theme.is_access
         self._say(page, self._text(page))
 
     def say(self, page: Page[Any], text: str) -> None:
@@ -87,17 +103,21 @@ class Announcer:
 
     def _text(self, page: Page[Any]) -> str:
         if page.theme.is_access:
-            return texts.spoken.screen(
-                page.view,
-                page.words(),
-                page.prompts(),
-                page.context.speech,
-                is_private=self._is_private(),
-            )
+            return self._all_of(page)
         is_direction = isinstance(page.view, DoorOpen) and page.view.purpose is Purpose.TAKE
         if is_direction and self._speaks_directions and not self._is_night():
             return texts.spoken.screen(page.view, page.words(), (), page.context.speech)
         return ""
+
+    def _all_of(self, page: Page[Any]) -> str:
+        """A screen in the access mode, with how to go on."""
+        speech, prompts = page.context.speech, page.prompts()
+        if self._tells_volume and self.volume_percent is not None:
+            prompts += (texts.access.how_to_set_volume(speech),)
+        self._tells_volume = False
+        view = page.view if page.speaks_its_view else View()
+        is_private = self._is_private()
+        return texts.spoken.screen(view, page.words(), prompts, speech, is_private=is_private)
 
     def _say(self, page: Page[Any], text: str) -> None:
         self._loudspeaker.say(text, page.context.speech.code)

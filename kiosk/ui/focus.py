@@ -2,6 +2,8 @@
 
 Plus and minus go from choice to choice; each is spoken and ringed. Enter does what is ringed, or
 the main thing where nothing is. Clear takes the last digit back, or leaves. The star speaks again.
+After the slash plus and minus speak louder and quieter, until another key ends that; keypads that
+have keys for the volume need no slash.
 """
 
 from __future__ import annotations
@@ -10,12 +12,14 @@ from typing import Any
 
 from kivy.graphics import Color, SmoothLine
 
+from kiosk.ui import texts
 from kiosk.ui.announcer import Announcer
 from kiosk.ui.screens.page import Page
 from kiosk.ui.widgets.buttons import Pressable
 from kiosk.ui.widgets.keypad import CLEAR, ENTER, ERASE
 
-NEXT, BEFORE, AGAIN = "+", "-", "*"
+NEXT, BEFORE, AGAIN, VOLUME = "+", "-", "*", "/"
+VOLUME_UP, VOLUME_DOWN = "VOLUME_UP", "VOLUME_DOWN"
 
 
 class Focus:
@@ -25,6 +29,7 @@ class Focus:
         self._page = page
         self._announcer = announcer
         self._at: Pressable | None = None
+        self._sets_volume = False
         with page.canvas.after:
             self._colour = Color(*page.theme.colours.ink[:3], 0)
             self._ring = SmoothLine(width=max(2.0, 3 * page.theme.hairline))
@@ -34,7 +39,13 @@ class Focus:
         page = self._page
         if page.is_answered:
             return
-        if name == AGAIN:
+        if name in (VOLUME_UP, VOLUME_DOWN):
+            self._change_volume(louder=name == VOLUME_UP)
+        elif self._sets_volume:
+            self._press_setting(name)
+        elif name == VOLUME:
+            self._set_volume()
+        elif name == AGAIN:
             self._announcer.say_again(page)
         elif name in (NEXT, BEFORE):
             self._move(1 if name == NEXT else -1)
@@ -45,6 +56,30 @@ class Focus:
         else:
             self._ring_none()
             page.text_input(name)
+
+    # --- the volume ---
+
+    def _set_volume(self) -> None:
+        percent = self._announcer.volume_percent
+        if percent is not None:
+            self._sets_volume = True
+            speech = self._page.context.speech
+            self._announcer.say(self._page, texts.access.while_setting(percent, speech))
+
+    def _press_setting(self, name: str) -> None:
+        """A key while the volume is set: those that would do something else only end it."""
+        self._sets_volume = name in (NEXT, BEFORE)
+        if self._sets_volume:
+            self._change_volume(louder=name == NEXT)
+        elif name in (ENTER, CLEAR, VOLUME):
+            self._announcer.say_again(self._page)
+        else:
+            self.press(name)
+
+    def _change_volume(self, *, louder: bool) -> None:
+        self._page.context.tools.change_volume(1 if louder else -1)
+
+    # --- the choices ---
 
     def _move(self, by: int) -> None:
         choices = self._page.in_order()

@@ -23,7 +23,11 @@ log = logging.getLogger(__name__)
 
 SAMPLES_PER_S = 22_050
 _FADE_S = 0.006
-_FULL_PERCENT = 100
+_AS_IT_IS_PERCENT = 100
+_LARGEST_SAMPLE = 32_767
+VOLUMES_PERCENT = (30, 50, 70, 100, 140, 200)
+"""The steps of the volume, from 3 to 5 dB apart; a tone of half its height and the speech of
+espeak-ng become no louder than the last."""
 _LONGEST_S = 120
 """A program that runs longer than this hangs."""
 
@@ -47,6 +51,12 @@ def tone(frequency_hz: float, length_s: float, loudness: float) -> bytes:
         sound.setframerate(SAMPLES_PER_S)
         sound.writeframes(b"".join(pack("<h", round(sample * 32_000)) for sample in samples))
     return file.getvalue()
+
+
+def next_volume(percent: int, by: int) -> int:
+    """The volume one step louder (`by` over 0) or quieter than this one; the same at the end."""
+    steps = VOLUMES_PERCENT if by > 0 else VOLUMES_PERCENT[::-1]
+    return next((each for each in steps if (each - percent) * by > 0), percent)
 
 
 class Runner:
@@ -135,23 +145,30 @@ class Runner:
 class Loudspeaker:
     """Speaks with one program and plays tones with another; either may be missing.
 
-    `speech` is a command that speaks what it reads; `{language}` in it becomes the language's code.
-    `{volume}` its loudness from 0 to 100. `player` is a command that plays a WAV file which it
-    reads. `volume_percent` is how loud both are.
+    `speech` is a command that speaks what it reads; `{language}` in it becomes the language's code,
+    `{volume}` its loudness from 0 to 200, of which 100 is usual. `player` is a command that plays a
+    WAV file which it reads. `volume_percent` is how loud both are where nobody says otherwise.
     """
 
     def __init__(
         self, speech: Sequence[str] = (), player: Sequence[str] = (), volume_percent: int = 100
     ) -> None:
         self._speech, self._player = tuple(speech), tuple(player)
-        self._volume_percent = volume_percent
+        self.usual_percent = volume_percent
+        self.volume_percent = volume_percent
+        """How loud both are from the next sound on."""
         self._voice = Runner("speech") if is_there(self._speech) else None
         self._tones = Runner("sound") if is_there(self._player) else None
+
+    @property
+    def is_heard(self) -> bool:
+        """Whether this machine can speak."""
+        return self._voice is not None
 
     def say(self, text: str, language: str) -> None:
         """Say this instead of what is being said."""
         if self._voice is not None:
-            places = {"{language}": language, "{volume}": str(self._volume_percent)}
+            places = {"{language}": language, "{volume}": str(self.volume_percent)}
             command = [_filled(part, places) for part in self._speech]
             self._voice.run(command, f"{text}\n".encode())
 
@@ -163,7 +180,7 @@ class Loudspeaker:
     def play(self, sound: bytes) -> None:
         """Play a WAV file."""
         if self._tones is not None:
-            self._tones.run(self._player, _quieter(sound, self._volume_percent))
+            self._tones.run(self._player, _as_loud(sound, self.volume_percent))
 
     def stop(self) -> None:
         """End what sounds, and both threads."""
@@ -179,16 +196,21 @@ def _filled(part: str, places: Mapping[str, str]) -> str:
 
 
 @cache
-def _quieter(sound: bytes, percent: int) -> bytes:
+def _as_loud(sound: bytes, percent: int) -> bytes:
     """A WAV file at so much of its loudness."""
-    if percent >= _FULL_PERCENT:
+    if percent == _AS_IT_IS_PERCENT:
         return sound
     file = io.BytesIO()
     with wave.open(io.BytesIO(sound), "rb") as loud, wave.open(file, "wb") as quiet:
         quiet.setparams(loud.getparams())
         samples = iter_unpack("<h", loud.readframes(loud.getnframes()))
-        quiet.writeframes(b"".join(pack("<h", value * percent // 100) for (value,) in samples))
+        made = (value * percent // 100 for (value,) in samples)
+        quiet.writeframes(b"".join(pack("<h", _in_a_sample(value)) for value in made))
     return file.getvalue()
+
+
+def _in_a_sample(value: int) -> int:
+    return max(-_LARGEST_SAMPLE, min(_LARGEST_SAMPLE, value))
 
 
 def is_there(command: Sequence[str]) -> bool:

@@ -37,17 +37,18 @@ from kiosk.ui.announcer import Announcer
 from kiosk.ui.focus import Focus
 from kiosk.ui.jack import Jack
 from kiosk.ui.language import speech
-from kiosk.ui.loudspeaker import Loudspeaker
+from kiosk.ui.loudspeaker import Loudspeaker, next_volume
 from kiosk.ui.panel import Panel
+from kiosk.ui.screens.access.page import AccessPage
 from kiosk.ui.screens.choose import page_class, stays
 from kiosk.ui.screens.entry.page import CodePage
 from kiosk.ui.screens.first.page import FirstPage
 from kiosk.ui.screens.language.page import LanguagePage
 from kiosk.ui.screens.notice.page import FaultPage, MoreTimePage
-from kiosk.ui.screens.page import Context, Event, Page, Tools
+from kiosk.ui.screens.page import Context, Event, Page, Settings, Tools
 from kiosk.ui.screens.saver import Saver
 from kiosk.ui.theme import SiteLook, Theme
-from kiosk.ui.widgets.keypad import CLEAR, ERASE
+from kiosk.ui.widgets.keypad import CLEAR, ENTER, ERASE
 
 log = logging.getLogger(__name__)
 
@@ -165,7 +166,9 @@ class ScreenManager(Widget, Tools):
         if not isinstance(view, First):
             self._wake()
         page = self.page
-        if page is not None and page.context is self.context and stays(page, view):
+        if isinstance(page, AccessPage) and _is_the_same(page.view, view):
+            page.view = view  # it was shown again because something was set
+        elif page is not None and page.context is self.context and stays(page, view):
             page.update(view)
             self._announcer.page_changed(page)
         else:
@@ -181,7 +184,10 @@ class ScreenManager(Widget, Tools):
                 page.take_over(kept)
                 break
         self._replace(page)
-        self._aside = before if isinstance(page, MoreTimePage) else None
+        if not isinstance(page, MoreTimePage):
+            self._aside = None
+        elif not isinstance(before, LanguagePage | AccessPage):
+            self._aside = before
         self._first = None
         if isinstance(before, FirstPage) and isinstance(page, CodePage):
             page.text_input(self._typed_ahead)
@@ -216,11 +222,21 @@ class ScreenManager(Widget, Tools):
         spoken = speech(wanted.language or location.languages[0])
         colours = self.site_look.palette(is_access=wanted.is_access)
         moves = self.site_look.moves and not wanted.is_access
-        return Theme(self.panel, spoken, colours, wanted.is_access, moves)
+        same_key_s = self.same_key_s or look.KEY_BOUNCE_S
+        return Theme(self.panel, spoken, colours, wanted.is_access, moves, same_key_s)
+
+    @property
+    def same_key_s(self) -> float:
+        """So soon after a key of a keyboard the same one is one strike with it; in the usual mode
+        that is the keyboard's own business."""
+        if self.preference.same_key_s is not None:
+            return self.preference.same_key_s
+        return look.SAME_KEY_ACCESS_S if self.preference.is_access else 0.0
 
     def _settle(self, preference: Preference) -> None:
         """Make screens like this from now on."""
         self.preference = preference
+        self._announcer.set_volume(preference.volume_percent)
         theme = self._theme(self.context.location)
         if theme != self.context.theme:
             self.context = replace(self.context, theme=theme)
@@ -248,10 +264,16 @@ class ScreenManager(Widget, Tools):
     def choose_language(self) -> None:
         page = self.page
         if page is not None:
-            self._replace(LanguagePage(self.context, page.view, self._close_languages))
+            self._replace(LanguagePage(self.context, page.view, self._close_aside))
             self._aside = page
 
-    def _close_languages(self) -> None:
+    def open_access(self) -> None:
+        page = self.page
+        if page is not None:
+            self._replace(AccessPage(self.context, page.view, self._close_aside))
+            self._aside = page
+
+    def _close_aside(self) -> None:
         if self.page is not None:
             self._make(self.page.view)
 
@@ -260,6 +282,30 @@ class ScreenManager(Widget, Tools):
 
     def switch_access(self) -> None:
         self._prefer(replace(self.preference, is_access=not self.preference.is_access))
+
+    def settings(self) -> Settings:
+        return Settings(self._announcer.volume_percent, self.context.theme.same_key_s)
+
+    def change_volume(self, by: int) -> None:
+        percent = self._announcer.volume_percent
+        if self.page is not None and percent is not None:
+            changed = next_volume(percent, by)
+            self._set_for_oneself(replace(self.preference, volume_percent=changed))
+            self._announcer.say(self.page, texts.access.volume(changed, self.context.speech))
+
+    def change_same_key(self) -> None:
+        if self.page is not None:
+            longer = (each for each in look.SAME_KEY_S if each > self.same_key_s)
+            changed = next(longer, look.SAME_KEY_S[0])
+            self._set_for_oneself(replace(self.preference, same_key_s=changed))
+            self._announcer.say(self.page, texts.access.pause(changed, self.context.speech))
+
+    def _set_for_oneself(self, preference: Preference) -> None:
+        """What the person wants from now on, and the screen stays as it is."""
+        self._settle(preference)
+        if isinstance(self.page, AccessPage):
+            self.page.setting_changed()
+        self._on_event(preference)
 
     def typed(self, count: int) -> None:
         page = self.page
@@ -279,14 +325,26 @@ class ScreenManager(Widget, Tools):
             return
         if not self.preference.is_access and self.page.has_tools:
             self.switch_access()
+        elif name in (ENTER, CLEAR) and self._is_too_soon():
+            pass
         elif not woke and self._focus is not None:
             self._focus.press(name)
+
+    def _is_too_soon(self) -> bool:
+        """Whether a screen is so new that what is pressed meant the one before."""
+        guard_s = look.PRESS_GUARD_S
+        if self.preference.is_access:
+            guard_s = max(guard_s, self.same_key_s)
+        return bool(Clock.time() - self._shown_s < guard_s)
 
     def _look_at_jack(self, _: float) -> None:
         """A plug that is put in begins the access mode; who pulls it out hears the loudspeaker."""
         if self._jack is None or self.page is None:
             return  # a plug that is in before the first screen is noticed with that one
         had_plug, self._had_plug = self._had_plug, self._jack.has_plug()
+        if self._had_plug != had_plug and self.preference.volume_percent is not None:
+            # It was set for the ear, or for the room.
+            self._set_for_oneself(replace(self.preference, volume_percent=None))
         if self._had_plug and not had_plug and not self.preference.is_access:
             self._wake()
             if self.page.has_tools:
@@ -392,7 +450,7 @@ class ScreenManager(Widget, Tools):
         self._touch, self._touch_s = touch, now_s
         if self._somebody_is_here():
             return True
-        if Clock.time() - self._shown_s < look.PRESS_GUARD_S:
+        if self._is_too_soon():
             self._go_on_typing(touch)
             return True
         return bool(super().on_touch_down(touch))
@@ -414,6 +472,11 @@ class ScreenManager(Widget, Tools):
         if self.page is not None and any(not stays(self.page, view) for view in self._waiting):
             return
         self._on_event(event)
+
+
+def _is_the_same(view: View, other: View) -> bool:
+    """Whether two views differ in nothing but how the screens are to be."""
+    return replace(view, preference=other.preference) == other
 
 
 class Logo(Image):

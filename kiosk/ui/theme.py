@@ -50,6 +50,11 @@ PRESS_GUARD_S = 0.2
 """After one screen replaced another, touches are ignored this long: they meant the old one."""
 KEY_BOUNCE_S = 0.05
 """The same key touched again sooner than a finger can is one touch."""
+SAME_KEY_S = (0.1, 0.3, 0.5, 1.0)
+"""What a person in the access mode chooses from: the same key so soon is one strike (EN 301 549
+5.8)."""
+SAME_KEY_ACCESS_S = 0.3
+"""What it is there before anybody chooses."""
 STILL_TRYING_S = 3.0
 """A screen that waits for the machine says after so long that it still tries."""
 ANSWER_PATIENCE_S = 3.0
@@ -254,6 +259,8 @@ class Theme:
     """Large text, and what can be touched in the lower part of the panel."""
     moves: bool = True
     """Whether anything on the screens moves by itself."""
+    same_key_s: float = KEY_BOUNCE_S
+    """So soon after a key on the panel the same one is one touch with it."""
 
     def tone(self, tone: Tone) -> ToneColours:
         """The colours of a tone."""

@@ -19,12 +19,13 @@ from kiosk.flows.views.customer import First
 from kiosk.flows.views.shared import View
 from kiosk.model.location import Location
 from kiosk.ui.drawing_probe import DrawingProbe
-from kiosk.ui.focus import AGAIN, BEFORE, NEXT
+from kiosk.ui.focus import AGAIN, BEFORE, NEXT, VOLUME, VOLUME_DOWN, VOLUME_UP
 from kiosk.ui.frame_rate import FrameRate
 from kiosk.ui.panel import Panel
 from kiosk.ui.picture import Pixels
 from kiosk.ui.screen_manager import ScreenManager, Sound
 from kiosk.ui.screens.page import Event
+from kiosk.ui.strikes import Strikes
 from kiosk.ui.theme import SiteLook
 from kiosk.ui.wedge import GROUP_SEPARATOR, WedgeKeys
 from kiosk.ui.widgets.keypad import CLEAR, ENTER, ERASE
@@ -32,9 +33,13 @@ from kiosk.ui.widgets.keypad import CLEAR, ENTER, ERASE
 _KEYS = {13: ENTER, 8: ERASE, 127: ERASE}
 """SDL's key numbers: return, backspace, delete."""
 _TAB = 9
+_LARGEST_SIGN = 128
+"""Kivy's key numbers below are the characters that the keys type."""
 _PAD = {256 + digit: str(digit) for digit in range(10)}
-_PAD |= {266: CLEAR, 267: AGAIN, 268: AGAIN, 269: BEFORE, 270: NEXT, 271: ENTER}
+_PAD |= {266: CLEAR, 267: VOLUME, 268: AGAIN, 269: BEFORE, 270: NEXT, 271: ENTER}
 """Kivy's key numbers of a number pad, whether its lock is on or off."""
+_VOLUME = {1_073_741_952: VOLUME_UP, 1_073_741_953: VOLUME_DOWN}
+"""SDL's key numbers of the volume; keypads made for kiosks have them."""
 _PAD_CHARACTERS = {256 + digit: str(digit) for digit in range(10)}
 _PAD_CHARACTERS |= {266: ".", 267: "/", 268: "*", 269: "-", 270: "+"}
 _CLOSING_BRACKET = 93
@@ -51,8 +56,16 @@ _PROBE_EVERY_S = 1.0
 and a whole frame would cost a machine without a graphics card two percent of a core."""
 _FRAME_EVERY_S = 30.0
 """A whole frame is drawn at least so often, though nothing changed."""
+_REPEAT_AFTER_S = 0.15
+"""A key that is held repeats no sooner. Sooner it is a scanner's: of one that strikes a key twice
+within 2 ms SDL loses the end of the first stroke."""
 _PAD_TEXT_S = 0.1
 """A character so soon after a key of the pad is that key once more, as text."""
+
+
+def _heard() -> tuple[float, float]:
+    """When a key is heard, now, and when it can have been struck: since the frame before."""
+    return Clock.time(), Clock.get_time() - Clock.frametime
 
 
 class _Faults(ExceptionHandler):
@@ -84,11 +97,19 @@ class _KioskApp(App):
         self._on_started = on_started
         self._faults = _Faults(screen_manager)
         self._keys = WedgeKeys(
-            screen_manager.type_text,
+            self._typed,
             screen_manager.scan,
-            screen_manager.keypad,
+            self._padded,
             lambda: "capslock" in Window.modifiers,
         )
+        self._strikes = Strikes()
+        self._struck: dict[str, tuple[float, float]] = {}
+        """Keys that may yet be a scanner's: when each was heard, and when it can have been struck,
+        or let go, at the earliest."""
+        self._held_key: int | None = None
+        """The key that went down last and is not up again, since `_held_s`."""
+        self._held_s = 0.0
+        self._is_repeated = False
         self._pad_s = float("-inf")
         self._down: set[int] = set()
         self.drew_s: float | None = None
@@ -152,11 +173,12 @@ class _KioskApp(App):
             self._drew()
 
     def _text(self, _window: object, text: str) -> None:
-        if self._is_shortcut:
+        if self._is_shortcut or self._is_repeated:
             return
         is_late = Clock.get_boottime() - self._pad_s > _PAD_TEXT_S
         self._pad_s = float("-inf")
         if is_late or text not in _PAD_SIGNS:
+            self._struck[text] = _heard()
             self._keys.text(text)
 
     def _key_down(self, _window: object, key: int, *_: object) -> None:
@@ -164,23 +186,63 @@ class _KioskApp(App):
         if key in _HOLDERS:
             self._down.add(key)
         self._is_shortcut = self._is_held_with(key)
+        self._is_repeated = self._repeats(key)
+        if self._is_repeated:
+            return
         if self._is_shortcut:
             if key == _CLOSING_BRACKET and "ctrl" in Window.modifiers:
                 self._keys.text(GROUP_SEPARATOR)
             return
         if key in _PAD:
             self._pad_down(key)
+        elif key in _VOLUME:
+            self._keys.person_acts()
+            self._padded(_VOLUME[key])
         elif key in _KEYS or key == _TAB:
             name = _KEYS.get(key)
             if name == ERASE:
                 self._keys.person_acts()
             is_scan = name != ERASE and self._keys.end()
-            if name is not None and not is_scan:
+            if name is not None and not is_scan and not self._is_double(name):
                 self._screen_manager.press_key(name)
 
     def _key_up(self, _window: object, key: int, *_: object) -> None:
         self._down.discard(key)
         self._is_shortcut = self._is_held_with(key)
+        if key == self._held_key:
+            self._held_key = None
+        sign = chr(key) if key < _LARGEST_SIGN else ""
+        self._let_go(_PAD.get(key, _KEYS.get(key, sign)))
+
+    def _repeats(self, key: int) -> bool:
+        """Whether a key goes down again because it is held: that means nothing (EN 301 549 5.7)."""
+        now_s = Clock.get_boottime()
+        if key != self._held_key:
+            self._held_key, self._held_s = key, now_s
+        return bool(now_s - self._held_s >= _REPEAT_AFTER_S)
+
+    def _typed(self, text: str) -> None:
+        """A person typed a character."""
+        if not self._is_double(text):
+            self._screen_manager.type_text(text)
+
+    def _padded(self, name: str) -> None:
+        """A person pressed a key of a number pad."""
+        if not self._is_double(name):
+            self._screen_manager.keypad(name)
+
+    def _let_go(self, name: str) -> None:
+        _, earliest_s = _heard()
+        if name in self._struck:
+            self._struck[name] = (self._struck[name][0], earliest_s)
+        else:
+            self._strikes.let_go(name, earliest_s)
+
+    def _is_double(self, name: str) -> bool:
+        """Whether a key is one strike with the last."""
+        heard_s, earliest_s = self._struck.pop(name, _heard())
+        within_s = self._screen_manager.same_key_s
+        return self._strikes.is_double(name, heard_s, within_s, earliest_s)
 
     def _is_held_with(self, key: int) -> bool:
         """Whether a key that makes shortcuts is held while this one goes down or up."""
@@ -196,9 +258,10 @@ class _KioskApp(App):
             return  # some scanners end a code with this one
         if name == ENTER:
             self._pad_s = float("-inf")
-            self._screen_manager.keypad(name)
+            self._padded(name)
         else:
             self._pad_s = Clock.get_boottime()
+            self._struck[name] = _heard()
             self._keys.pad(_PAD_CHARACTERS[key], name)
 
     def _touched(self, *_: object) -> None:

@@ -16,6 +16,7 @@ from typing import Any
 from kiosk.flows.events import Stirred
 from kiosk.flows.views.shared import View
 from kiosk.model.location import Location
+from kiosk.ui.loudspeaker import Loudspeaker
 from kiosk.ui.panel import Panel
 from tests.gallery.panels import PANELS
 from tests.support.flow_site import Running
@@ -30,21 +31,30 @@ class LostError(Exception):
     """What was said does not tell how to go on; names what was said."""
 
 
-class Ear:
-    """In the loudspeaker's place: what was said, in which language."""
+class Ear(Loudspeaker):
+    """In the loudspeaker's place: what was said, in which language, and how loud."""
 
-    def __init__(self, hears: Callable[[str], str] = lambda text: text) -> None:
+    is_heard = True
+
+    def __init__(
+        self, hears: Callable[[str], str] = lambda text: text, volume_percent: int = 100
+    ) -> None:
+        super().__init__(volume_percent=volume_percent)
+        self.sounds: list[bytes] = []
+        self.volumes: list[int] = []
         self.said: list[tuple[str, str]] = []
         self._hears = hears
 
     def say(self, text: str, language: str) -> None:
         self.said.append((language, self._hears(text)))
+        self.volumes.append(self.volume_percent)
 
     def hush(self) -> None:
         """Nothing more is said."""
 
     def play(self, sound: bytes) -> None:
         """Tones say nothing that is not said."""
+        self.sounds.append(sound)
 
 
 class DarkPanel:
@@ -78,6 +88,7 @@ class DarkPanel:
         """Let the screens take what is new."""
         for _ in range(2):
             self._clock.tick()
+        self.screens._shown_s = float("-inf")  # the person listened before pressing a key
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,12 +35,14 @@ from kiosk.flows.views.shared import (
 )
 from kiosk.flows.views.unannounced import ConfirmPhone, EnterPhone, GuestStored, PrivacyNotice
 from kiosk.ui import theme as look
+from kiosk.ui.language import languages
 from kiosk.ui.theme import SiteLook
 from tests.gallery.locker import sample_location
 from tests.gallery.panels import PANELS
 from tests.gallery.samples import sample_views
 from tests.support.fake_user import FakeUser
-from tests.support.fit import is_inside
+from tests.support.fit import all_faults, is_inside
+from tests.support.listener import Ear
 
 pytestmark = pytest.mark.window
 
@@ -62,6 +64,13 @@ def tool(page: Any, icon: str) -> Any:
     return next(each for each in page.tools if each.icon.icon_name == icon)
 
 
+def press_setting(fake_user: FakeUser, name: str) -> None:
+    """Touch a button of the frame or of the screen of settings by its word."""
+    fake_user.screen_manager._shown_s = float("-inf")
+    buttons = (*fake_user.page.buttons, *fake_user.page.tools)
+    fake_user.tap(next(each for each in buttons if each.words.text == name).center)
+
+
 def wait(fake_user: FakeUser, until: Callable[[], object]) -> None:
     deadline = time.monotonic() + 10
     while not until():
@@ -78,9 +87,10 @@ def test_the_button_switches_the_access_mode_and_keeps_what_is_typed(fake_user: 
     large = fake_user.page
     assert large is not page and large.digits == "482"
     assert large.theme.is_access and large.theme.colours is look.HIGH_CONTRAST
-    fake_user.screen_manager._shown_s = float("-inf")
-    fake_user.tap(tool(large, "accessibility").center)
+    press_setting(fake_user, "Accessibility")
+    press_setting(fake_user, "Standard view")
     assert fake_user.events[-1] == Preference() and not fake_user.page.theme.is_access
+    assert fake_user.page.digits == "482"
 
 
 def test_a_session_that_was_locked_looks_as_its_owner_chose_and_the_lock_as_usual(
@@ -234,23 +244,6 @@ def test_a_plug_in_the_jack_begins_the_access_mode(kivy: SimpleNamespace) -> Non
 # --- what is heard -------------------------------------------------------------------------------
 
 
-class Ear:
-    """In the loudspeaker's place."""
-
-    def __init__(self) -> None:
-        self.said: list[tuple[str, str]] = []
-        self.sounds: list[bytes] = []
-
-    def say(self, text: str, language: str) -> None:
-        self.said.append((language, text))
-
-    def play(self, sound: bytes) -> None:
-        self.sounds.append(sound)
-
-    def hush(self) -> None:
-        pass
-
-
 @pytest.mark.parametrize("language", ["en", "ar"])
 def test_every_screen_speaks_and_no_digit_of_a_code_is_said(
     kivy: SimpleNamespace, language: str
@@ -297,6 +290,136 @@ def test_the_way_to_an_open_door_is_shown_to_everybody_by_day(kivy: SimpleNamesp
     assert len(by_day.sounds) == len(by_night.sounds) == 2, "one for the door, one for the refusal"
     assert len(by_day.sounds[0]) < len(by_day.sounds[1]), "an error is longer"
     assert max(by_night.sounds[0]) and by_day.sounds[0] != by_night.sounds[0], "quieter by night"
+
+
+# --- how loud, and how soon the same key counts again ---------------------------------------------
+
+
+def listens(kivy: SimpleNamespace, ear: Ear, jack: Any = None) -> FakeUser:
+    """Somebody in the access mode at the code, who may set the volume."""
+    fake_user = FakeUser(
+        kivy, SMALL, is_access=True, sound=kivy.ui.Sound(loudspeaker=ear, jack=jack)
+    )
+    fake_user.show(CODE)
+    return fake_user
+
+
+def test_the_volume_is_set_by_keys_and_said_and_goes_back_with_the_person(
+    kivy: SimpleNamespace,
+) -> None:
+    ear = Ear(volume_percent=70)
+    fake_user = listens(kivy, ear)
+    assert "Press Slash to set the volume" in ear.said[-1][1], "it is said how, once"
+    for key, volume in (("/", 70), ("+", 100), ("+", 140), ("+", 200), ("+", 200), ("-", 140)):
+        fake_user.screen_manager.keypad(key)
+        said = ear.said[-1][1]
+        assert (said.split(".")[0], ear.volumes[-1]) == (f"Volume: {volume // 2}%", volume)
+    fake_user.events.clear()
+    fake_user.screen_manager.keypad("ENTER")
+    assert fake_user.events == [], "the key that ends it does nothing else"
+    assert "Enter your code" in ear.said[-1][1]
+    fake_user.screen_manager.keypad("+")
+    assert "Volume" not in ear.said[-1][1], "plus goes from choice to choice again"
+    assert fake_user.show(replace(CODE, refused=Refused(Refusal.NOT_KNOWN)))
+    assert ear.volumes[-1] == 140, "it stays with the person"
+    fake_user.preference = None
+    fake_user.show(FIRST)
+    listens_next = fake_user.screen_manager
+    listens_next.keypad("5")
+    assert ear.volumes[-1] == 70, "and goes back with them"
+
+
+def test_a_keypad_with_keys_for_the_volume_needs_no_slash(kivy: SimpleNamespace) -> None:
+    ear = Ear()
+    fake_user = listens(kivy, ear)
+    for key, volume in (("VOLUME_DOWN", 70), ("VOLUME_DOWN", 50), ("VOLUME_UP", 70)):
+        fake_user.screen_manager.keypad(key)
+        assert ear.volumes[-1] == volume
+    assert fake_user.page.digits == ""
+
+
+def test_the_volume_and_the_pause_are_set_by_touch_and_the_screen_stays(
+    kivy: SimpleNamespace,
+) -> None:
+    ear = Ear()
+    fake_user = FakeUser(kivy, SMALL, sound=kivy.ui.Sound(loudspeaker=ear))
+    fake_user.show(FIRST)
+    press_setting(fake_user, "Accessibility")
+    assert fake_user.events == [ACCESS]
+    press_setting(fake_user, "Accessibility")
+    press_setting(fake_user, "Louder")
+    assert "Volume: 70%" in fake_user.page.body.text and ear.volumes[-1] == 140
+    fake_user.preference = fake_user.events[-1]
+    fake_user.show(FIRST)  # the flow shows its own again
+    press_setting(fake_user, "Quieter")
+    press_setting(fake_user, "Quieter")
+    press_setting(fake_user, "Change pause")
+    assert "after 0.5 s" in fake_user.page.body.text
+    mine = Preference(is_access=True, volume_percent=70, same_key_s=0.5)
+    assert fake_user.events[-1] == mine
+    press_setting(fake_user, "Back")
+    assert type(fake_user.page).__name__ == "FirstPage"
+    fake_user.preference = None
+    fake_user.show(FIRST)
+    assert ear.volume_percent == 100 and fake_user.screen_manager.same_key_s == 0.0
+
+
+@pytest.mark.parametrize("panel_name", PANELS)
+def test_what_is_set_can_be_read_and_touched_on_every_panel(
+    kivy: SimpleNamespace, panel_name: str
+) -> None:
+    faults = []
+    for language in languages():
+        sound = kivy.ui.Sound(loudspeaker=Ear())
+        fake_user = FakeUser(kivy, PANELS[panel_name], language, is_access=True, sound=sound)
+        fake_user.show(CODE)
+        fake_user.screen_manager.open_access()
+        fake_user.settle()
+        faults += [f"{language}: {each}" for each in all_faults(fake_user.page, fake_user.panel)]
+    assert faults == []
+
+
+def test_a_plug_that_comes_or_goes_brings_the_owners_volume_back(kivy: SimpleNamespace) -> None:
+    ear, plug = Ear(), [False]
+    fake_user = listens(kivy, ear, SimpleNamespace(has_plug=lambda: plug[0]))
+    for has_plug in (True, False):
+        fake_user.screen_manager.keypad("VOLUME_UP")
+        assert ear.volume_percent == 140
+        plug[0] = has_plug
+        fake_user.screen_manager._look_at_jack(0)
+        assert ear.volume_percent == 100, "what was loud enough for a room is too loud for an ear"
+
+
+def test_a_machine_that_does_not_speak_offers_no_volume(kivy: SimpleNamespace) -> None:
+    fake_user = FakeUser(kivy, SMALL, is_access=True)
+    fake_user.show(CODE)
+    press_setting(fake_user, "Accessibility")
+    assert "Louder" not in [each.words.text for each in fake_user.page.buttons]
+    assert "Volume" not in fake_user.page.body.text
+
+
+def test_a_finger_that_trembles_is_one_touch_in_the_access_mode(kivy: SimpleNamespace) -> None:
+    for is_access, typed in ((True, "48"), (False, "448")):
+        fake_user = FakeUser(kivy, SMALL, is_access=is_access)
+        page = fake_user.show(CODE)
+        for name in "448":
+            fake_user.settle()
+            fake_user.tap(page.figure.keys[name].center)
+            strikes = page.figure.strikes
+            strikes._at_s -= look.KEY_BOUNCE_S  # no finger is faster
+        assert page.digits == typed
+
+
+def test_a_key_that_meant_the_screen_before_answers_no_question(kivy: SimpleNamespace) -> None:
+    fake_user = FakeUser(kivy, SMALL, is_access=True)
+    question = Ask(question=Question.IS_IT_EMPTY, slot="7", choices=(Choice.IT_IS_EMPTY,))
+    fake_user.show(question)
+    fake_user.screen_manager._shown_s = fake_user.kivy.Clock.time()
+    fake_user.screen_manager.keypad("ENTER")
+    assert fake_user.events == []
+    fake_user.screen_manager._shown_s -= look.SAME_KEY_ACCESS_S
+    fake_user.screen_manager.keypad("ENTER")
+    assert fake_user.events == [Pressed(Choice.IT_IS_EMPTY)]
 
 
 # --- nobody there, and what breaks ---------------------------------------------------------------

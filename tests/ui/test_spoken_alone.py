@@ -313,6 +313,7 @@ def test_another_language_is_chosen_by_ear_and_spoken(kivy: SimpleNamespace) -> 
 
     choose("English")
     fake_user.settle()
+    screens._shown_s = float("-inf")  # they listened
     choose("Deutsch")
     fake_user.settle()
     language, text = ear.said[-1]

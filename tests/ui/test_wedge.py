@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from kiosk.flows.events import Preference
 from tests.gallery.panels import PANELS
 from tests.support.screen import Screen, own_screen
 
@@ -42,7 +43,7 @@ def happened(event):
         window.show(PartsTest(scans=(event,), choices=(Choice.BACK,)))
     elif event == Scanned("TRY PARTS"):
         window.show(PartsTest(choices=(Choice.BACK,)))
-    elif type(event).__name__ == "Scanned":
+    elif type(event).__name__ in ("Scanned", "Entered"):
         window.show(EnterPin())
 
 window = KioskWindow(
@@ -112,6 +113,33 @@ def test_a_code_is_scanned_and_a_pin_is_typed(machine: Machine) -> None:
     assert not any("Preference" in line for line in machine.lines())
     assert machine.lines().count(SCANNED) == 1
     assert not any("Scanned(text='114711" in line for line in machine.lines())
+
+
+def test_a_held_key_counts_once_and_a_trembling_hand_once_in_the_access_mode(
+    machine: Machine,
+) -> None:
+    """Neither harms a person's own doubles, nor a scanner's, that come a few milliseconds apart."""
+    for _ in range(ATTEMPTS):
+        machine.keys(2, *CODE, "Return")
+        if machine.until(SCANNED, patience_s=2.0):
+            break
+    machine.screen._run("xdotool", "keydown", "5", "sleep", "1.5", "keyup", "5")
+    machine.keys(150, *"1147", "Return")
+    assert machine.until("Entered(text='51147')"), machine.lines()
+    machine.keys(150, "KP_Add")
+    assert machine.until(repr(Preference(is_access=True))), machine.lines()
+    machine.screen._run("xdotool", "keydown", "KP_4", "sleep", "1.5", "keyup", "KP_4")
+    for key, pause_s in (("KP_4", "0.1"), ("KP_7", "0.6"), ("KP_7", "0.6"), ("KP_9", "0.1")):
+        machine.screen._run("xdotool", "key", key, "sleep", pause_s)
+    machine.keys(100, "KP_9")
+    machine.screen._run("xdotool", "sleep", "0.6", "key", "KP_1", "sleep", "0.4", "key", "KP_Enter")
+    assert machine.until("Entered(text='47791')"), "\n".join(machine.lines())
+    line = "Scanned(text='340434161094042557', seems_misread=False)"
+    for _ in range(ATTEMPTS):
+        machine.keys(2, *PAD, "KP_Enter")
+        if machine.until(line, patience_s=3.0):
+            break
+    assert line in machine.lines(), machine.lines()
 
 
 PAD = [f"KP_{digit}" for digit in "340434161094042557"]

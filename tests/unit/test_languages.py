@@ -48,7 +48,23 @@ NOT_COUNTED = {
     *("slots", "time", "when", "whole", "free", "expected"),
 }
 """Places of names, of moments, of whole phrases, and of the second number of a pair."""
-UNITS = {"kg", "кг", "كغ", "كجم", "km", "км", "كم", "GB", "ГБ", "Go", "غيغابايت", "%", "°C"}
+_SECONDS = ("s", "с", "ث", "sn")
+UNITS = {
+    "kg",
+    "кг",
+    "كغ",
+    "كجم",
+    "km",
+    "км",
+    "كم",
+    "GB",
+    "ГБ",
+    "Go",
+    "غيغابايت",
+    "%",
+    "°C",
+    *_SECONDS,
+}
 FREE = ("{count} free", "{count} free")
 
 

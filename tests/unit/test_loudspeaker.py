@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import io
+import math
 import shutil
 import subprocess
 import time
 import wave
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -16,7 +18,7 @@ from config.schema import Sound
 from kiosk.model.clock import HOUR_MS
 from kiosk.site_model import remarks, site_look_of
 from kiosk.ui.language import languages
-from kiosk.ui.loudspeaker import Loudspeaker, tone
+from kiosk.ui.loudspeaker import VOLUMES_PERCENT, Loudspeaker, next_volume, tone
 from kiosk.ui.night import NightHours
 
 PATIENCE_S = 10.0
@@ -87,6 +89,64 @@ def test_a_tone_has_its_length_and_its_loudness() -> None:
         samples = memoryview(sound.readframes(10_000)).cast("h")
         assert max(samples) == pytest.approx(0.25 * 32_000, rel=0.05)
         assert abs(samples[0]) < 100 and abs(samples[-1]) < 1_000, "it does not click"
+
+
+def test_the_volume_goes_up_and_down_in_steps_and_stays_within_them() -> None:
+    ups = [100]
+    while (louder := next_volume(ups[-1], 1)) != ups[-1]:
+        ups.append(louder)
+    assert ups == [100, 140, 200], "what is usual can be more than doubled"
+    assert [next_volume(each, -1) for each in ups] == [70, 100, 140]
+    assert next_volume(30, -1) == 30
+    assert (next_volume(60, 1), next_volume(60, -1)) == (70, 50), "an owner's own between them"
+    assert (next_volume(0, 1), next_volume(0, -1)) == (30, 0)
+
+
+def test_tones_and_speech_are_as_loud_as_somebody_set_them(tmp_path: Path) -> None:
+    heard, played = tmp_path / "heard", tmp_path / "played"
+    loudspeaker = Loudspeaker(
+        ("sh", "-c", f"echo {{volume}} >>{heard}; cat >/dev/null"),
+        ("sh", "-c", f"cat >{played}.new; mv {played}.new {played}"),
+        70,
+    )
+    peaks = {}
+    for percent in (loudspeaker.usual_percent, 200):
+        loudspeaker.volume_percent = percent
+        loudspeaker.say("Door 7.", "en")
+        text_in(heard, f"{percent}\n")
+        loudspeaker.play(tone(880, 0.08, 0.5))
+        peaks[percent] = peak_in(played)
+    loudspeaker.stop()
+    assert peaks[70] == pytest.approx(0.35 * 32_000, rel=0.05)
+    assert peaks[200] == pytest.approx(32_000, rel=0.05)
+
+
+def peak_in(path: Path) -> int:
+    deadline = time.monotonic() + PATIENCE_S
+    while not path.exists():
+        assert time.monotonic() < deadline, "nothing was played"
+        time.sleep(0.01)
+    with wave.open(str(path)) as sound:
+        samples = memoryview(sound.readframes(sound.getnframes())).cast("h")
+    path.unlink()
+    return max(samples)
+
+
+@pytest.mark.skipif(shutil.which("espeak-ng") is None, reason="espeak-ng is not installed")
+def test_the_voice_becomes_clearly_louder_and_quieter_with_the_volume(tmp_path: Path) -> None:
+    def loudness(percent: int) -> float:
+        command = [part.format(language="en", volume=percent) for part in Sound().speech]
+        file = tmp_path / f"{percent}.wav"
+        subprocess.run([*command, "-w", file], input=b"Door 7 is open.", check=True)
+        with wave.open(str(file)) as sound:
+            samples = memoryview(sound.readframes(sound.getnframes())).cast("h")
+        return math.sqrt(sum(each * each for each in samples) / len(samples))
+
+    steps = [loudness(percent) for percent in VOLUMES_PERCENT]
+    gains_db = [20 * math.log10(b / a) for a, b in pairwise(steps)]
+    assert all(gain > 1.5 for gain in gains_db), gains_db
+    usual = VOLUMES_PERCENT.index(100)
+    assert 20 * math.log10(steps[-1] / steps[usual]) > 4, "the loudest is well over what is usual"
 
 
 @pytest.mark.parametrize(

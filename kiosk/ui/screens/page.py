@@ -33,6 +33,16 @@ Event = Pressed | Entered | Chosen | Preference | Scanned | Stirred
 V = TypeVar("V", bound=View)
 
 
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What a person sets for themselves beside language and mode."""
+
+    volume_percent: int | None
+    """Of the usual loudness; None where nothing is heard."""
+    same_key_s: float
+    """So soon after a key the same one is one strike with it."""
+
+
 class Tools:
     """What the frame itself offers on every screen; made by the screen manager, which does it."""
 
@@ -44,6 +54,19 @@ class Tools:
 
     def switch_access(self) -> None:
         """Begin or end the access mode."""
+
+    def open_access(self) -> None:
+        """Show what the access mode can be set to, and the way out of it."""
+
+    def settings(self) -> Settings:
+        """What can be set there, as it is now."""
+        raise NotImplementedError
+
+    def change_volume(self, by: int) -> None:
+        """Speak one step louder (`by` over 0) or quieter, and say so."""
+
+    def change_same_key(self) -> None:
+        """Let the same key count again later, after the longest sooner, and say so."""
 
     def typed(self, count: int) -> None:
         """So many digits are typed now."""
@@ -78,6 +101,8 @@ class Page(Frame, Generic[V]):
 
     has_tools = True
     """Whether language and access mode can be switched here."""
+    speaks_its_view = True
+    """Whether what it says is what its view says, and not something that stands for it."""
 
     def __init__(self, context: Context, view: V) -> None:
         super().__init__(context.theme)
@@ -314,8 +339,8 @@ class Page(Frame, Generic[V]):
         made = []
         if self.has_language_tool():
             made.append(self._tool(speech.own_name, "languages", tools.choose_language))
-        text = texts.parts.ACCESS_OFF if self.theme.is_access else texts.parts.ACCESS_ON
-        made.append(self._tool(speech.say(text), "accessibility", tools.switch_access))
+        action = tools.open_access if self.theme.is_access else tools.switch_access
+        made.append(self._tool(speech.say(texts.parts.ACCESS_ON), "accessibility", action))
         return made
 
     def has_language_tool(self) -> bool:

@@ -12,6 +12,7 @@ from kiosk.flows.views.shared import View
 from kiosk.model.location import Location
 from kiosk.ui.language import ENGLISH, Speech
 from kiosk.ui.texts import (
+    access,
     choice_labels,
     courier,
     customer,
@@ -25,6 +26,7 @@ from kiosk.ui.texts import (
 from kiosk.ui.texts.parts import Words
 
 __all__ = [
+    "access",
     "choice_labels",
     "courier",
     "customer",

@@ -10,6 +10,7 @@ from kivy.uix.widget import Widget
 
 from kiosk.ui import texts
 from kiosk.ui import theme as look
+from kiosk.ui.strikes import Strikes
 from kiosk.ui.theme import KEY_MM, Theme, Tone
 from kiosk.ui.widgets.buttons import Pressable
 from kiosk.ui.widgets.text import Icon, Words
@@ -38,11 +39,18 @@ _PICTURES = {ERASE: "delete", SHIFT: "arrow-up"}
 class Key(Pressable):
     """One key: acts at the touch, so that nothing waits for the finger to leave."""
 
-    def __init__(self, theme: Theme, name: str, action: Callable[[str], None], step: str) -> None:
+    def __init__(
+        self,
+        theme: Theme,
+        name: str,
+        action: Callable[[str], None],
+        step: str,
+        strikes: Strikes,
+    ) -> None:
         super().__init__(theme, lambda: action(name), on_down=True, edge=theme.colours.edge)
         self.name = name
         self.step = step
-        self._touched_s = float("-inf")
+        self._strikes = strikes
         self.label: Icon | Words
         if name in _PICTURES:
             self.label = Icon(theme, _PICTURES[name], theme.font(step) * 0.95)
@@ -54,14 +62,23 @@ class Key(Pressable):
         self.restyle()
 
     def on_touch_down(self, touch: MotionEvent) -> bool:
-        if self.collide_point(*touch.pos) and self.has_bounced():
+        if self.collide_point(*touch.pos) and self.is_struck_twice():
+            touch.grab(self)  # it is let go, too
             return True
         return bool(super().on_touch_down(touch))
 
-    def has_bounced(self) -> bool:
-        """Whether this touch, which is noted, comes sooner after the last than a finger can."""
-        before_s, self._touched_s = self._touched_s, Clock.get_boottime()
-        return self._touched_s - before_s < look.KEY_BOUNCE_S
+    def on_touch_up(self, touch: MotionEvent) -> bool:
+        if touch.grab_current is self and self.theme.is_access:
+            self._strikes.let_go(self.name, _earliest_s())
+        return bool(super().on_touch_up(touch))
+
+    def is_struck_twice(self) -> bool:
+        """Whether this touch, which is noted, is one with the last: a finger that bounces, or one
+        that trembles."""
+        heard_s, within_s = Clock.time(), self.theme.same_key_s
+        # A bounce is shorter than most frames; a hand that trembles is not.
+        earliest_s = _earliest_s() if self.theme.is_access else heard_s
+        return self._strikes.is_double(self.name, heard_s, within_s, earliest_s)
 
     def restyle(self) -> None:
         colours, act = self.theme.colours, self.theme.tone(Tone.ACT)
@@ -93,6 +110,11 @@ class Key(Pressable):
         self.restyle()
 
 
+def _earliest_s() -> float:
+    """When the touch that is heard now can have been made: since the frame before."""
+    return float(Clock.get_time() - Clock.frametime)
+
+
 class KeyBoard(Widget):
     """Rows of keys, filled evenly; `action` gets each key's name."""
 
@@ -107,7 +129,8 @@ class KeyBoard(Widget):
     ) -> None:
         super().__init__(size_hint=(None, None))
         self.gap = gap
-        self.rows = [[Key(theme, name, action, step) for name in row] for row in rows]
+        self.strikes = Strikes()
+        self.rows = [[Key(theme, name, action, step, self.strikes) for name in row] for row in rows]
         for row in self.rows:
             for key in row:
                 self.add_widget(key)

@@ -361,7 +361,7 @@ class FirstPage(Page[First]):
             return ""
         keys = (key for row in self.keypad.rows for key in row if key.name in _KEYS)
         touched = next((key for key in keys if key.collide_point(*touch.pos)), None)
-        return "" if touched is None or touched.has_bounced() else touched.name
+        return "" if touched is None or touched.is_struck_twice() else touched.name
 
     def on_touch_down(self, touch: MotionEvent) -> bool:
         digit = self.digit_at(touch) if self.is_answered else ""

@@ -17,6 +17,7 @@ class LanguagePage(Page[View]):
 
     is_compact = True
     has_tools = False
+    speaks_its_view = False
     figure_share_stacked = 0.8
     figure: Languages
 

@@ -1,0 +1,1 @@
+"""The screen of what the access mode can be set to."""
