@@ -84,8 +84,8 @@ class Blind:
 @pytest.fixture
 def blind(tmp_path: Path) -> Iterator[Blind]:
     site = tmp_path / "site.toml"
-    told = "echo loud {volume}; cat"
-    voice = f'["sh", "-c", "({told}) >>{tmp_path / "spoken"}"]'
+    heard = "echo loud {volume}; cat"
+    voice = f'["sh", "-c", "({heard}) >>{tmp_path / "spoken"}"]'
     sound = f"\n[sound]\nspeech = {voice}\nplayer = []\n"
     site.write_text(DEMO_SITE.read_text(encoding="utf-8") + sound, encoding="utf-8")
     make_kiosk(load_site(site), tmp_path)
