@@ -39,7 +39,7 @@ class Announcer:
         self._speaks_directions = speaks_directions
         self._said = ""
         self._tells_volume = False
-        """Whether it is said how the volume is set: to who has just begun to listen."""
+        """Whether this screen says how the volume is set: to who began to listen at it."""
         self._was_access = False
 
     @property
@@ -114,7 +114,6 @@ class Announcer:
         speech, prompts = page.context.speech, page.prompts()
         if self._tells_volume and self.volume_percent is not None:
             prompts += (texts.access.how_to_set_volume(speech),)
-        self._tells_volume = False
         view = page.view if page.speaks_its_view else View()
         is_private = self._is_private()
         return texts.spoken.screen(view, page.words(), prompts, speech, is_private=is_private)

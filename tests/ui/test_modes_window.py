@@ -310,6 +310,8 @@ def test_the_volume_is_set_by_keys_and_said_and_goes_back_with_the_person(
     ear = Ear(volume_percent=70)
     fake_user = listens(kivy, ear)
     assert "Press Slash to set the volume" in ear.said[-1][1], "it is said how, once"
+    fake_user.show(CODE)  # the flow shows its own again
+    assert len(ear.said) == 1
     for key, volume in (("/", 70), ("+", 100), ("+", 140), ("+", 200), ("+", 200), ("-", 140)):
         fake_user.screen_manager.keypad(key)
         said = ear.said[-1][1]
