@@ -28,6 +28,8 @@ class Computer(ABC):
     """One machine that can be switched on, asked and cut off."""
 
     patience_s = 120.0
+    look_s = 0.1
+    """Between two looks at it."""
 
     @abstractmethod
     def start(self) -> None:
@@ -52,7 +54,7 @@ class Computer(ABC):
             if time.monotonic() > end_s:
                 log = self.run("journalctl -b -n 60 --no-pager -o short-monotonic")
                 raise AssertionError(f"{otherwise}: {self.status()}\n{log}")
-            time.sleep(0.1)
+            time.sleep(self.look_s)
 
     def status(self) -> dict[str, Any]:
         """What the keeper says."""

@@ -40,13 +40,20 @@ class VolatileDisk:
         self._descriptor = os.open(file, os.O_RDWR)
         self._size = os.fstat(self._descriptor).st_size
         self._unflushed: list[Written] = []
-        self._lock = threading.Lock()
+        self.writes = 0
+        """How many there were since the machine was switched on."""
+        self._written = threading.Condition()
         self.socket_path = socket_path
         self._listener = socket.socket(socket.AF_UNIX)
         self._listener.bind(str(socket_path))
         self._listener.listen(1)
         self._thread = threading.Thread(target=self._serve, daemon=True)
         self._thread.start()
+
+    def wait_for_writes(self, count: int, at_most_s: float) -> bool:
+        """Whether there were so many since the machine was switched on; waits for them a while."""
+        with self._written:
+            return self._written.wait_for(lambda: self.writes >= count, at_most_s)
 
     def lose_power(self, rng: Random | None = None) -> tuple[int, int]:
         """What comes of the writes that were not flushed, after QEMU has died: without `rng` all
@@ -117,6 +124,9 @@ class VolatileDisk:
         before = os.pread(self._descriptor, len(now), at)
         self._unflushed.append(Written(at, before, now))
         os.pwrite(self._descriptor, now, at)
+        with self._written:
+            self.writes += 1
+            self._written.notify_all()
 
 
 def _receive(line: socket.socket, length: int) -> bytes:
