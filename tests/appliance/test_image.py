@@ -114,7 +114,7 @@ def test_nothing_in_it_is_secret_or_one_machines_own(image: Path, tmp_path: Path
         assert all(each.startswith(("!", "*")) for each in hashes)
         assert not list(root.glob("etc/ssh/ssh_host_*"))
         assert not list(root.glob("root/*"))
-        # Else Debian 13 lists its libraries anew at its first start, where it is only read.
+        # Else Debian 13 lists its libraries again at its first start, where it is only read.
         line = ["chroot", str(root), "systemd-analyze", "condition", "ConditionNeedsUpdate=/etc"]
         assert subprocess.run(line, capture_output=True, check=False).returncode == 1
     with mounted(image, "parcel-data", tmp_path / "data") as data:
