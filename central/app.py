@@ -61,7 +61,9 @@ from central.pages import (
     webhook_pages,
 )
 from central.pages import actions as page_actions
+from central.pages import late_form as late_form_pages
 from central.pages import routes as page_routes
+from central.pages.late_form import late_form
 from central.pages.own_forms import OwnForms
 from central.pages.rendering import refused_page
 from central.pages.session import HOME, SIGN_IN, NotSignedInError, StepNeededError
@@ -103,6 +105,7 @@ ROUTERS = (
     provider_sign_in.router,
     own_account.router,
     passkey_pages.router,
+    late_form_pages.router,
     account_actions.router,
     directory_pages.router,
     site_file_pages.router,
@@ -303,7 +306,7 @@ def _say_errors(app: FastAPI) -> None:
 
     @app.exception_handler(NotSignedInError)
     async def _not_signed_in(request: Request, _error: NotSignedInError) -> Response:
-        return _elsewhere(request, SIGN_IN)
+        return await late_form(request) or _elsewhere(request, SIGN_IN)
 
     @app.exception_handler(StepNeededError)
     async def _step_needed(request: Request, error: StepNeededError) -> Response:

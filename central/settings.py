@@ -190,8 +190,9 @@ class SignIn(_Part):
     """A door is opened from a page only if a second factor was given so lately; 0 does not ask."""
     idle_s: int = Field(default=2 * 3600, ge=60, le=30 * 86_400)
     """A session that nobody uses ends after so long."""
-    session_s: int = Field(default=12 * 3600, ge=300, le=90 * 86_400)
-    """A session ends after so long, used or not."""
+    session_s: int = Field(default=24 * 3600, ge=300, le=90 * 86_400)
+    """A session ends after so long, used or not; with less than 20 hours its end would have to be
+    put off as easily as the other one (WCAG 2.2.1)."""
     tries: int = Field(default=5, ge=1, le=100)
     """So many tries go without a wait, of an account from an address, and of a known device."""
     wait_first_s: int = Field(default=5, ge=1, le=3600)

@@ -100,6 +100,10 @@ class Secrets:
         """The public part of that, in hexadecimal."""
         return self._public_key
 
+    def opened_within(self, sealed: bytes, age_s: int) -> bytes:
+        """The same of what was sealed so lately, and came from outside. Raises `InvalidToken`."""
+        return self._fernet.decrypt(sealed, ttl=age_s)
+
     def serializer(self, purpose: str) -> URLSafeTimedSerializer:
         """Signs what people carry around: sessions, links. One purpose never serves another."""
         return URLSafeTimedSerializer(self._session_key, salt=purpose)

@@ -49,7 +49,9 @@ def add(settings: Settings, email: str, name: str, role: str, area: str, passwor
 def list_(settings: Settings) -> None:
     """One line per account: e-mail, its roles and where it has them, what it signs in by, how many
     sessions it has."""
-    for row in write(settings, lambda connection, _central: queries.accounts(connection, NETWORK)):
+    for row in write(
+        settings, lambda connection, central: queries.accounts(connection, central, NETWORK)
+    ):
         ways = [name for name in ("password", "app", "passkey", "provider") if row[f"has_{name}"]]
         state = "disabled" if row["disabled_ms"] is not None else ",".join(ways) or "nothing"
         roles = ",".join(map(str, row["grants"])) or "no role"

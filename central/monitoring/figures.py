@@ -27,7 +27,7 @@ from central.feed import readers
 from central.feed.figures import FeedFigures
 from central.monitoring.exposition import Numbers, text_of
 from central.notify import leasing, outbox
-from central.operators import throttle
+from central.operators import sessions, throttle
 from central.outages.tables import location_outage, package_outage
 from central.rollouts import keeping, standing
 from central.rollouts.changes import LIVE
@@ -134,7 +134,7 @@ def of_network(
         **_of_outages(connection, now_ms),
         **_of_messages(connection, now_ms, since_ms),
         **_of_webhooks(connection),
-        **_of_operators(connection, now_ms, since_ms),
+        **_of_operators(connection, settings, now_ms, since_ms),
         "events_quarantined": _count(connection, schema.quarantine.c.settled_ms.is_(None)),
         "error_ratio": _error_ratio(connection, since_ms),
         "commands_waiting": commands.count_waiting(connection, now_ms),
@@ -316,9 +316,12 @@ def _of_webhooks(connection: Connection) -> dict[str, Numbers]:
     }
 
 
-def _of_operators(connection: Connection, now_ms: int, since_ms: int) -> dict[str, Numbers]:
+def _of_operators(
+    connection: Connection, settings: Settings, now_ms: int, since_ms: int
+) -> dict[str, Numbers]:
     session, audit = schema.operator_session, schema.audit
-    signed_in = select(func.count(session.c.account.distinct()))
+    is_going_on = sessions.is_going_on(settings.sign_in, now_ms)
+    signed_in = select(func.count(session.c.account.distinct())).where(is_going_on)
     is_refusal = audit.c.action.in_(("sign-in.refused", "factor.refused"))
     return {
         "operators_signed_in": int(connection.execute(signed_in).scalar_one()),

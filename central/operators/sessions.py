@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, delete, exists, insert, select, update
+from sqlalchemy import ColumnElement, Connection, delete, exists, insert, select, update
 
 from central import schema
 from central.adapters import new_id
@@ -28,6 +28,8 @@ HALF_S = 600
 """How long a session waits for the second factor."""
 TOUCHED_EVERY_MS = 60_000
 """A session's last use is written down once in so long."""
+KNOWN_S = 86_400
+"""So long it is known whose a session was that has ended by its time."""
 DEVICE_MAX = 200
 
 
@@ -67,6 +69,7 @@ class Session:
     """The most that its operator may do anywhere."""
     grants: tuple[Grant, ...]
     way: Way
+    created_ms: int
     seen_ms: int
     proved_ms: int
     """When its operator last proved who they are, by the most that they have."""
@@ -80,6 +83,14 @@ class Session:
     def has_factor(self) -> bool:
         """Whether the account has a second factor here."""
         return self.has_app or self.has_passkey
+
+    def ends_ms(self, rules: SignIn) -> int:
+        """When it ends if nobody uses it any more."""
+        by_use_ms = self.seen_ms + rules.idle_s * 1000
+        ends_ms = min(by_use_ms, self.created_ms + rules.session_s * 1000)
+        if self.standing(rules) is Standing.ASKS_FACTOR:
+            return min(ends_ms, self.created_ms + HALF_S * 1000)
+        return ends_ms
 
     def standing(self, rules: SignIn) -> Standing:
         """How far it has come, by the rules as they are now."""
@@ -148,6 +159,7 @@ def find(connection: Connection, central: Central, token: str) -> Session | None
         role=Role(row.role),
         grants=grants.of(connection, row.account),
         way=Way(row.way),
+        created_ms=row.created_ms,
         seen_ms=row.seen_ms,
         proved_ms=row.proved_ms,
         factor_ms=row.factor_ms,
@@ -155,12 +167,17 @@ def find(connection: Connection, central: Central, token: str) -> Session | None
         has_passkey=bool(row.has_passkey),
         has_password=bool(row.has_password),
     )
-    rules, now_ms = central.settings.sign_in, central.clock.now_ms()
-    is_over = now_ms - row.seen_ms > rules.idle_s * 1000
-    is_over = is_over or now_ms - row.created_ms > rules.session_s * 1000
-    if found.standing(rules) is Standing.ASKS_FACTOR:
-        is_over = is_over or now_ms - row.created_ms > HALF_S * 1000
+    is_over = central.clock.now_ms() > found.ends_ms(central.settings.sign_in)
     return None if is_over else found
+
+
+def account_of(connection: Connection, token: str) -> str | None:
+    """Whose the session of a token is, or was until it ended by its time."""
+    table, user = schema.operator_session, schema.user
+    query = select(table.c.account).join(user, user.c.id == table.c.account)
+    query = query.where(table.c.id == token_hash(token), user.c.disabled_ms.is_(None))
+    found = connection.execute(query).scalar()
+    return None if found is None else str(found)
 
 
 def touch(connection: Connection, session: Session, now_ms: int) -> None:
@@ -199,22 +216,29 @@ def end_all(connection: Connection, account: str, *, but: Session | None = None)
     return connection.execute(delete(table).where(where)).rowcount
 
 
-def of_account(connection: Connection, account: str) -> list[dict[str, Any]]:
+def is_going_on(rules: SignIn, now_ms: int, *, known_s: int = 0) -> ColumnElement[bool]:
+    """The sessions whose time is not over, or ended so lately."""
+    table = schema.operator_session
+    used_ms = now_ms - (rules.idle_s + known_s) * 1000
+    return (table.c.seen_ms >= used_ms) & (
+        table.c.created_ms >= now_ms - (rules.session_s + known_s) * 1000
+    )
+
+
+def of_account(
+    connection: Connection, account: str, rules: SignIn, now_ms: int
+) -> list[dict[str, Any]]:
     """The sessions of an account, the last used first."""
     table = schema.operator_session
-    query = select(table).where(table.c.account == account).order_by(table.c.seen_ms.desc())
+    mine = (table.c.account == account) & is_going_on(rules, now_ms)
+    query = select(table).where(mine).order_by(table.c.seen_ms.desc())
     return [dict(row) for row in connection.execute(query).mappings()]
 
 
 def forget(connection: Connection, rules: SignIn, now_ms: int) -> None:
-    """Delete the sessions whose time is over."""
-    table = schema.operator_session
-    connection.execute(
-        delete(table).where(
-            (table.c.seen_ms < now_ms - rules.idle_s * 1000)
-            | (table.c.created_ms < now_ms - rules.session_s * 1000)
-        )
-    )
+    """Delete the sessions whose time has been over for a day."""
+    is_known = is_going_on(rules, now_ms, known_s=KNOWN_S)
+    connection.execute(delete(schema.operator_session).where(~is_known))
 
 
 # --- what a session was offered ----------------------------------------------------------------

@@ -41,9 +41,10 @@ router = APIRouter(prefix=HOME, include_in_schema=False)
 APP = "app"
 
 
-def _shown(connection: Connection, session: Session) -> dict[str, Any]:
+def _shown(connection: Connection, central: Central, session: Session) -> dict[str, Any]:
+    rules, now_ms = central.settings.sign_in, central.clock.now_ms()
     return {
-        "sessions": sessions.of_account(connection, session.account),
+        "sessions": sessions.of_account(connection, session.account, rules, now_ms),
         "passkeys": passkeys.of_account(connection, session.account),
         "codes_left": factors.recovery_codes_left(connection, session.account),
     }
@@ -52,7 +53,7 @@ def _shown(connection: Connection, session: Session) -> dict[str, Any]:
 @router.get("/account")
 async def account(request: Request, operator: Viewing) -> Response:
     central = central_of(request)
-    shown = await central.database.look(_shown, operator.session)
+    shown = await central.database.look(_shown, central, operator.session)
     is_admin = operator.may("admin")
     return page(
         request,

@@ -21,9 +21,11 @@ from central.areas.visible import (
     visible_to,
 )
 from central.auth import Role as OperatorRole
+from central.context import Central
 from central.errors import not_found
 from central.locations.feed import listing_of
 from central.notify import leasing
+from central.operators import sessions
 from central.outages.tables import location_outage, package_outage
 from central.remote import files
 from central.settings import Settings
@@ -384,8 +386,9 @@ def areas(connection: Connection, reach: Reach) -> list[Row]:
     return tree.listed(connection, reach)
 
 
-def accounts(connection: Connection, reach: Reach) -> list[Row]:
+def accounts(connection: Connection, central: Central, reach: Reach) -> list[Row]:
     """The operators' accounts, with what they sign in by and how many sessions they have."""
+    is_going_on = sessions.is_going_on(central.settings.sign_in, central.clock.now_ms())
     user, session, passkey = schema.user, schema.operator_session, schema.passkey
     of_user = session.c.account == user.c.id
     query = select(
@@ -394,7 +397,7 @@ def accounts(connection: Connection, reach: Reach) -> list[Row]:
         exists().where(passkey.c.account == user.c.id).label("has_passkey"),
         (user.c.password_hash != "").label("has_password"),
         user.c.provider_subject.is_not(None).label("has_provider"),
-        select(func.count()).where(of_user).scalar_subquery().label("sessions"),
+        select(func.count()).where(of_user, is_going_on).scalar_subquery().label("sessions"),
     ).where(accounts_visible_to(reach))
     given = grants.of_all(connection)
     rows = [{**row, "grants": given.get(row["id"], ())} for row in _rows(connection, query)]

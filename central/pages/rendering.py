@@ -124,7 +124,11 @@ def page(request: Request, name: str, http_status: int = 200, **shown: Any) -> R
     done, problem = said(request)
     shown.setdefault("problem", problem)
     shown.setdefault("done", done)
-    shown["now_ms"] = central_of(request).clock.now_ms()
+    central = central_of(request)
+    shown["now_ms"] = central.clock.now_ms()
+    if (operator := shown.get("operator")) is not None:
+        ends_ms = operator.session.ends_ms(central.settings.sign_in)
+        shown["session_s"] = max(0, (ends_ms - shown["now_ms"]) // 1000)
     return templates.TemplateResponse(request, name, shown, http_status, HEADERS)
 
 

@@ -91,7 +91,8 @@ def token_of(request: Request) -> str:
 
 def set_session(request: Request, answer: Response, token: str) -> None:
     """Hand a session to the browser."""
-    longest_s = central_of(request).settings.sign_in.session_s
+    # Longer than it is good for: what was typed into a form is kept for whose session it was.
+    longest_s = central_of(request).settings.sign_in.session_s + sessions.KNOWN_S
     _set(request, answer, COOKIE, token, longest_s)
 
 
@@ -165,13 +166,19 @@ async def session_of(request: Request) -> Session:
     # What a page asks for by itself is no use of it: a screen that is left alone signs out.
     if "hx-request" not in request.headers and now_ms - found.seen_ms >= TOUCHED_EVERY_MS:
         await central.database.write(sessions.touch, found, now_ms)
+        return replace(found, seen_ms=now_ms)
     return found
 
 
 def operator(central: Central, session: Session) -> Operator:
     """Who is signed in by a session."""
-    form_token = central.secrets.mark("form", session.id)
+    form_token = form_token_of(central, session.id)
     return Operator(session.account, session.email, session.name, session.role, form_token, session)
+
+
+def form_token_of(central: Central, session: str) -> str:
+    """What goes with every form of a session."""
+    return central.secrets.mark("form", session)
 
 
 async def operator_of(request: Request) -> Operator:

@@ -11,14 +11,17 @@ import pytest
 from selenium.webdriver import ActionChains, Chrome
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.ui import WebDriverWait
 
-from central.pages.session import HOME
-from tests.accessibility.axe import WIDTH_PX, set_width
+from central.auth import Role
+from central.pages.session import COOKIE, HOME
+from tests.accessibility.axe import WIDTH_PX, set_width, violations
 from tests.accessibility.test_web import SAMPLE
 from tests.accessibility.web_pages import Pages, pages
 from tests.support.central_server import LOCATION
 from tests.support.chromium import running_chromium
+from tests.support.operators import PASSWORD, Browser
 
 IS_WHOLE = os.environ.get("TEST_BUDGET") == "nightly"
 LANGUAGES = ("en", "de", "es", "fr", "pl", "ar", "uk", "tr")
@@ -286,3 +289,56 @@ def test_what_renews_itself_can_be_stopped(shown: Pages, chromium: Chrome) -> No
     chromium.execute_script("arguments[0].focus()", button)
     press(chromium, Keys.ENTER)
     assert ask()
+
+
+_LATER = "const [ms] = arguments, now = Date.now; Date.now = () => now() + ms;"
+_TOKEN = "return document.querySelector('input[name=form_token]').value"
+
+
+def test_who_leaves_a_page_alone_is_warned_and_stays_by_one_key(
+    shown: Pages, chromium: Chrome
+) -> None:
+    """Two minutes before the end, in a dialog that is read out; what was typed stays there, also
+    when the session has ended and somebody has signed in again."""
+    rules, clock = shown.server.central.settings.sign_in, shown.server.clock
+    wait, began_ms = WebDriverWait(chromium, PATIENCE_S), clock.wall_ms
+
+    def dialog(state: str) -> WebElement:
+        selector = f"dialog[open][data-state={state}]"
+        wait.until(lambda window: window.find_elements(By.CSS_SELECTOR, selector))
+        return chromium.find_element(By.CSS_SELECTOR, selector)
+
+    def pass_time(seconds: int) -> None:
+        clock.wall_ms += seconds * 1000
+        chromium.execute_script(_LATER, seconds * 1000)
+
+    def press_and_be_rid_of_it() -> None:
+        chromium.switch_to.active_element.send_keys(Keys.ENTER)
+        wait.until(lambda window: not window.find_elements(By.CSS_SELECTOR, "dialog"))
+
+    try:
+        chromium.get(f"{shown.server.url}{HOME}/staff")
+        field = chromium.find_element(By.CSS_SELECTOR, "header input[type=search]")
+        field.send_keys("half a word")
+        pass_time(rules.idle_s - 100)
+        warning = dialog("warns")
+        assert warning.get_attribute("role") == "alertdialog"
+        assert "signed out in" in warning.text
+        assert chromium.switch_to.active_element.text == "Stay signed in"
+        assert violations(chromium) == []
+        press_and_be_rid_of_it()
+        pass_time(rules.idle_s - 100)
+        dialog("warns")
+        pass_time(200)
+        assert "What you typed is still on this page" in dialog("ended").text
+        before = chromium.execute_script(_TOKEN)
+        again = Browser(shown.server)
+        again.role = Role.ADMIN
+        assert again.sign_in(PASSWORD).ok
+        cookie = str(again.http.cookies[COOKIE])
+        chromium.add_cookie({"name": COOKIE, "value": cookie, "path": "/"})
+        press_and_be_rid_of_it()
+        assert field.get_attribute("value") == "half a word"
+        assert chromium.execute_script(_TOKEN) != before, "its forms are of the new session"
+    finally:
+        clock.wall_ms = began_ms

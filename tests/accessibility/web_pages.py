@@ -27,6 +27,7 @@ from tests.support.page_rules import ASKS_FOR
 BARCODE = "JD014600006281234567"
 NO_PAGE = (
     "GET /places",
+    "GET /session",
     "GET /locations/{name}/live",
     "GET /files/{name}",
     "GET /reports.csv",

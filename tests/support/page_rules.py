@@ -8,6 +8,8 @@ VIEWER, OPERATOR, ADMIN = Role.VIEWER, Role.OPERATOR, Role.ADMIN
 
 ASKS_FOR = {
     "GET ": VIEWER,
+    "GET /session": VIEWER,
+    "POST /again": VIEWER,
     "GET /places": VIEWER,
     "GET /search": VIEWER,
     "GET /locations/{name}": VIEWER,
