@@ -45,6 +45,7 @@ PERSONAL: Final[dict[str, Personal]] = {
     "recipient.channels": Personal("contacts.channels", After.EMPTIED),
     "recipient_word.word": Personal("", After.REMOVED, _INDEX),
     "package.owner": Personal("packages.owner", After.EMPTIED),
+    "package.shop": Personal("packages.shop", After.EMPTIED),
     "package.barcode": Personal("packages.barcode", After.STAYS, "the package's story stays"),
     "package.reference": Personal("packages.reference", After.STAYS, "its sender's own number"),
     "notification.facts": Personal("messages.details", After.STAYS, "moments and states"),

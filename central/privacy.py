@@ -117,6 +117,7 @@ def export(connection: Connection, contact: str) -> dict[str, Any]:
             _some(
                 row,
                 *("id", "barcode", "reference", "location", "carrier", "status", "size", "owner"),
+                "shop",
                 *("announced_ms", "stored_ms", "hold_until_ms", "finished_ms"),
             )
             for row in packages
@@ -235,8 +236,8 @@ def erase(connection: Connection, central: Central, by: str, contact: str) -> in
 
 
 def forget(connection: Connection, who: ColumnElement[bool], now_ms: int) -> int:
-    """Erase the personal fields of these people, their ids at their senders, and what mail servers
-    said of their addresses; how many they are."""
+    """Erase the personal fields of these people, their ids at their senders, their packages' shops,
+    and what mail servers said of their addresses; how many they are."""
     person, package, notification = schema.recipient, schema.package, schema.notification
     ids = connection.execute(
         update(person).where(who).values(**NOBODY, erased_ms=now_ms).returning(person.c.id)
@@ -244,8 +245,9 @@ def forget(connection: Connection, who: ColumnElement[bool], now_ms: int) -> int
     gone = list(ids)
     words = schema.recipient_word
     connection.execute(delete(words).where(words.c.recipient.in_(gone)))
+    has_any = (package.c.owner != "") | (package.c.shop != "")
     connection.execute(
-        update(package).where(package.c.recipient.in_(gone), package.c.owner != "").values(owner="")
+        update(package).where(package.c.recipient.in_(gone), has_any).values(owner="", shop="")
     )
     theirs = select(package.c.id).where(package.c.recipient.in_(gone))
     named = schema.delegate

@@ -370,6 +370,7 @@ package = Table(
     _time("disputed_ms"),
     _time("decided_ms"),
     Column("reference", Text),
+    _sealed("package.shop"),
     written_column("known_ms"),
     changed_column("changed_ms"),
     *indexes(),

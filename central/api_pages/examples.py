@@ -76,6 +76,7 @@ def _package(status: str, **more: Any) -> dict[str, Any]:
     return {
         "id": "680bb078-2dec-448d-a03c-28d8ce2433d3",
         "reference": "order-1001",
+        "shop": "Bookshop on the corner",
         "barcode": "00340434123456789012",
         "location": "sandbox~5f0c11aa",
         "status": status,
@@ -267,6 +268,7 @@ EXAMPLES: Final[tuple[Example, ...]] = (
             "barcode": "00340434123456789012",
             "location": "{location}",
             "reference": "order-1001",
+            "shop": "Bookshop on the corner",
             "reservation": "{reservation}",
             "recipient": PERSON,
         },
@@ -285,7 +287,12 @@ EXAMPLES: Final[tuple[Example, ...]] = (
                     "index": 0,
                     "status": 201,
                     "package": _package(
-                        "PENDING", **_PENDING, reference="order-1002", barcode="JJD0002", size="S"
+                        "PENDING",
+                        **_PENDING,
+                        reference="order-1002",
+                        barcode="JJD0002",
+                        size="S",
+                        shop=None,
                     )
                     | {"doors_left": 11, "neighbours": []},
                 },
@@ -415,7 +422,14 @@ EXAMPLES: Final[tuple[Example, ...]] = (
         "POST /v1/packages/{package}/cancel",
         "Recall another one",
         200,
-        _package("PENDING", **_PENDING, reference="order-1002", barcode="JJD0002", size="S"),
+        _package(
+            "PENDING",
+            **_PENDING,
+            reference="order-1002",
+            barcode="JJD0002",
+            size="S",
+            shop=None,
+        ),
         path="/v1/packages/{other}/cancel",
         body={"why": "returned to the sender"},
     ),

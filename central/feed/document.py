@@ -34,6 +34,7 @@ WITHHELD: Final = frozenset(
         "sender",
         "service_by",
         "service_reason",
+        "shop",
         "staff",
     }
 )

@@ -74,6 +74,7 @@ class About:
     def __post_init__(self) -> None:
         named = (
             *(self.location.name, self.location.address, self.person.name, self.directions),
+            self.package.shop,
             *(self.look.name, self.brand.name, "" if self.delegate is None else self.delegate.name),
         )
         runs_left = self.is_from_right or bidi.is_right_to_left(" ".join(named))
@@ -101,6 +102,11 @@ class About:
     def help_phone(self) -> str:
         """Whom the person calls."""
         return plain(self.location.help_phone) or plain(self.brand.help_phone)
+
+    @property
+    def shop(self) -> str:
+        """The shop that the package comes from, "" where nobody said."""
+        return plain(self.package.shop)
 
     @property
     def owner(self) -> str:
@@ -145,6 +151,7 @@ def lines_of(about: About, details: Mapping[str, str], *, is_to_be_fetched: bool
     """What is listed of a package; `is_to_be_fetched`: with what somebody needs who goes there."""
     words = about.words
     lines = [
+        Line(words["shop"], about.named(about.shop)),
         Line(words["package"], details["barcode"]),
         Line(words["carrier"], about.named(about.look.name)),
     ]

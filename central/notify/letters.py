@@ -140,7 +140,8 @@ def _page(
 
 def _short(about: About, kind: Kind, words: Mapping[str, str], details: Mapping[str, str]) -> str:
     """The SMS, on one line, as gateways want it, in as few parts as it takes: where it would need
-    another one, the address is left out, then days are short, then the owner is not named."""
+    another one, the shop is not named, then the address is left out, then days are short, then the
+    owner is not named."""
     names = {**details, "place": details["location"]}
     days_short = details_of(about, is_short=True)
     days_short["place"] = days_short["location"]
@@ -148,9 +149,17 @@ def _short(about: About, kind: Kind, words: Mapping[str, str], details: Mapping[
     head = f"{about.named(sender_of(about))}: " if sender_of(about) else ""
     carrier = f"{about.named(about.look.name)}: " if about.look.name else ""
     end, said = _short_offer(about, kind), words.get("sms", words["text"])
-    some = ((head, details), (head, names), (head, days_short), (carrier, days_short))
+    ways: list[tuple[str, Mapping[str, str]]] = [
+        (head, details),
+        (head, names),
+        (head, days_short),
+        (carrier, days_short),
+    ]
+    if about.shop:
+        shop = f"{about.named(about.shop)}, {head}" if head else f"{about.named(about.shop)}: "
+        ways = [(shop, details), (shop, names), (shop, days_short), *ways]
     return shortest(
-        " ".join(f"{who}{filled(said, what).strip()}{end}".split()) for who, what in some
+        " ".join(f"{who}{filled(said, what).strip()}{end}".split()) for who, what in ways
     )
 
 

@@ -67,7 +67,7 @@ class Measured(ApiRequest):
 class Announcement(ApiRequest):
     """A package that is to come."""
 
-    later = frozenset({"reference", "reservation"})
+    later = frozenset({"reference", "reservation", "shop"})
 
     barcode: Annotated[
         str, Field(min_length=1, max_length=BARCODE_LENGTH_MAX), AfterValidator(barcode_text)
@@ -97,6 +97,9 @@ class Announcement(ApiRequest):
     """Your own number of this package, which no other live one of yours has; it is found by it."""
     reservation: Words | None = Field(default=None, min_length=1, max_length=64)
     """The id of a reservation of yours, whose door it uses: of this location and size."""
+    shop: Words | None = Field(default=None, min_length=1, max_length=60)
+    """The shop or person that it comes from, as the recipient knows it: it stands in messages and
+    on the person's page. It is erased with the recipient."""
 
 
 class Recall(ApiRequest):

@@ -175,6 +175,7 @@ def _keep(
         "recipient": recipient,
         "sender": by,
         "reference": announcement.reference,
+        "shop": announcement.shop or "",
         "carrier": carrier,
         "owner": announcement.recipient.user_id,
         "is_announced": True,
@@ -346,6 +347,7 @@ def described(row: Any, have_stopped: Collection[str], package: str = "") -> dic
     return {
         "id": package or row.known_as or row.id,
         "reference": row.reference,
+        "shop": row.shop or None,
         "barcode": row.barcode,
         "location": row.location,
         "status": row.status,

@@ -240,6 +240,7 @@ def _make_one(connection: Connection, announced: Any, lying: str, now_ms: int) -
             sender=announced.sender,
             carrier=announced.carrier,
             owner=announced.owner,
+            shop=announced.shop,
             is_announced=True,
             is_alone=announced.is_alone,
             needs_low=announced.needs_low,
@@ -330,7 +331,13 @@ def withdraw(connection: Connection, row: Any, by: str, why: str, now_ms: int) -
     is_lying = row.status in LYING
     _recall(connection, row, by, why, now_ms, is_lying=is_lying)
     if is_lying:
-        nobodys = {"recipient": None, "sender": None, "owner": "", "is_announced": False}
+        nobodys = {
+            "recipient": None,
+            "sender": None,
+            "owner": "",
+            "shop": "",
+            "is_announced": False,
+        }
         nobodys |= {"reference": None, "known_as": None}
         connection.execute(update(_PACKAGE).where(_PACKAGE.c.id == row.id).values(**nobodys))
     left = group(connection, row.location, row.barcode_key, row.carrier)

@@ -60,7 +60,9 @@ def test_a_new_column_is_noticed(column: Column[Any]) -> None:
 @pytest.fixture
 def lived(server: Server, kiosk: Journal) -> Iterator[Server]:
     """Somebody of whom everything is kept that there is, and who is an operator, too."""
-    package = announce(server, server.add_key(), "A", recipient=PERSON, reference="order-1")
+    package = announce(
+        server, server.add_key(), "A", recipient=PERSON, reference="order-1", shop="Shop"
+    )
     name = str(package.json()["id"])
     obey(kiosk)
     kiosk.put_in("A")

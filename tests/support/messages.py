@@ -27,7 +27,9 @@ OF_A_PACKAGE: Final = tuple(each for each in KINDS if each not in (Kind.STOPPED,
 LANGUAGES: Final = languages()
 
 
-def about(kind: Kind, language: str, place: tuple[str, str] = LATIN, **more: Any) -> About:
+def about(
+    kind: Kind, language: str, place: tuple[str, str] = LATIN, *, shop: str = "", **more: Any
+) -> About:
     """What a message of this kind is about, with all that may be said of it."""
     location = SimpleNamespace(
         id="market",
@@ -38,7 +40,7 @@ def about(kind: Kind, language: str, place: tuple[str, str] = LATIN, **more: Any
         latitude=50.94,
         longitude=6.98,
     )
-    package = SimpleNamespace(barcode=BARCODE, hold_until_ms=NOW_MS, finished_ms=NOW_MS)
+    package = SimpleNamespace(barcode=BARCODE, hold_until_ms=NOW_MS, finished_ms=NOW_MS, shop=shop)
     is_public = kind in (*TO_BE_FETCHED, Kind.EXPIRED) and kind is not Kind.DELEGATE
     values = {
         "code": CODE if kind in WITH_CODE else "",
