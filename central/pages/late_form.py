@@ -23,7 +23,7 @@ from central.pages.session import (
     CONFIRM,
     HOME,
     SIGN_IN,
-    Anybody,
+    Beginner,
     NotSignedInError,
     StepNeededError,
     form_token_of,
@@ -41,7 +41,7 @@ SIZE_MAX = 4_000_000
 
 
 @router.get("/session")
-async def session(request: Request, operator: Anybody) -> Response:
+async def session(request: Request, operator: Beginner) -> Response:
     """In how many seconds the session ends, and the token of its forms."""
     central = central_of(request)
     ends_ms = operator.session.ends_ms(central.settings.sign_in)
