@@ -34,6 +34,8 @@ _LEFT_TO_RIGHT, _AS_ITS_LETTERS, _END = "\u2066", "\u2068", "\u2069"
 """Marks around a part that keeps its own order in a sentence of the other direction (UAX 9)."""
 _KEPT_LEFT_TO_RIGHT = re.compile(f"{_LEFT_TO_RIGHT}[^{_END}]*{_END}")
 _MARKS = dict.fromkeys(map(ord, (_LEFT_TO_RIGHT, _AS_ITS_LETTERS, _END)))
+_RTL_LETTER = re.compile("[\u0590-\u08ff]")
+_NEEDS_ORDER = re.compile(f"[\u0590-\u08ff{_LEFT_TO_RIGHT}{_AS_ITS_LETTERS}{_END}]")
 
 
 class UnknownLanguageError(Exception):
@@ -128,12 +130,12 @@ class Speech:
 
 def has_rtl_letters(text: str) -> bool:
     """Whether a text has Hebrew, Arabic or other letters that are read from right to left."""
-    return any("\u0590" <= character <= "\u08ff" for character in text)
+    return _RTL_LETTER.search(text) is not None
 
 
 def needs_order(text: str) -> bool:
     """Whether a text cannot be painted as it is: it has such letters, or marks of its order."""
-    return has_rtl_letters(text) or any(chr(mark) in text for mark in _MARKS)
+    return _NEEDS_ORDER.search(text) is not None
 
 
 def display_lines(text: str, fits: Callable[[str], bool] | None = None) -> str:

@@ -169,17 +169,21 @@ def _size_faults(page: Any, panel: Panel) -> Iterator[str]:
 
 def all_faults(page: Any, panel: Panel) -> list[str]:
     """The faults of a screen on every page that it turns, and what is on none of them."""
+    from kivy.clock import Clock
+
     faults: list[str] = []
     shown: dict[Any, list[str]] = {}
     buttons: set[Any] = set()
     for number in range(page.page_count):
         page.turn_to(number)
+        Clock.tick()  # a text is painted with the next frame
         faults += [f"page {number + 1}: {fault}" for fault in faults_of(page, panel)]
         for label in texts(page):
             shown.setdefault(label, []).append(label.text)
             if any(hasattr(each, "pressed") for each in _above(label)):
                 buttons.add(label)
-    page.turn_to(0)
+    if page.page_count > 1:
+        page.turn_to(0)
     # What is turned is pieces of one text; what is cut into rows goes on with the next row.
     shown = {label: pieces for label, pieces in shown.items() if label not in buttons} | {
         label: pieces for label, pieces in shown.items() if label in buttons

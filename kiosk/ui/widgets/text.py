@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from typing import Any
 
 from kivy.properties import BooleanProperty, ColorProperty, ObjectProperty
 from kivy.uix.label import Label
@@ -15,11 +16,20 @@ from kiosk.ui.theme import Theme
 
 _LEAST_SYLLABLE = 3
 """No fewer letters stand alone before or behind a hyphen."""
+LINES_MEET = 0.12
+"""Above and under the letters the box of a line is empty: as a part of the type's size."""
+_REMEMBERED_MAX = 50_000
+
+_Size = tuple[float, float]
+_widths: dict[int, float] = {}
+"""How wide pieces of text are, and how large whole texts, by a number that stands for text and
+type: nothing that a person was shown is kept here."""
+_sizes: dict[int, _Size] = {}
 
 
 def _is_plain(word: str) -> bool:
     """Whether it is a word that may be divided, and no code, path or name of a part."""
-    return word.rstrip(".,:;!?…").isalpha()
+    return re.sub("['’]", "", word.rstrip(".,:;!?…")).isalpha()
 
 
 class Words(Label):
@@ -35,6 +45,7 @@ class Words(Label):
     typeface = ObjectProperty(fonts.LATIN, rebind=True)
     """The font of what it says, chosen by its letters."""
     text_size: tuple[float | None, float | None]
+    texture_size: tuple[float, float]
 
     def __init__(self, theme: Theme, **properties: object) -> None:
         self.theme = theme
@@ -76,7 +87,13 @@ class Words(Label):
         return word
 
     def _width_of(self, line: str) -> float:
-        return float(self._label.get_extents(line)[0])
+        key = hash((line, self.font_name, self.font_size))
+        width = _widths.get(key)
+        if width is None:
+            self._label.resolve_font_name()
+            width = float(self._label.get_extents(line)[0])
+            _remember(_widths, key, width)
+        return width
 
     def fit(
         self,
@@ -125,24 +142,26 @@ class Words(Label):
                 "\n"
             )
         ]
-        counts = [_line_count(words, space, width) for words in paragraphs]
+        counts = [line_count(words, space, width) for words in paragraphs]
         low, high = width * 0.4, width
         for _ in range(9):
             middle = (low + high) / 2
-            if [_line_count(words, space, middle) for words in paragraphs] == counts:
+            if [line_count(words, space, middle) for words in paragraphs] == counts:
                 high = middle
             else:
                 low = middle
         return min(width, high + 4)
 
+    def word_widths(self) -> tuple[list[float], float]:
+        """How wide each word is in the type that it has, and the space between two."""
+        text = joined(self.text) if needs_order(self.text) else self.text
+        return [self._width_of(word) for word in text.split()], self._width_of(" ")
+
     def fit_line(self, steps: Sequence[str] = ("text",), max_width: float | None = None) -> bool:
         """Take the first step at which one line fits; the widget becomes as wide as its text."""
         fits = False
         for step in steps:
-            self.step = step
-            self.font_size = self.theme.font(step)
-            self.text_size = (None, None)
-            self.texture_update()
+            self._measure(step, None)
             fits = max_width is None or self.texture_size[0] <= max_width
             if fits:
                 break
@@ -163,11 +182,20 @@ class Words(Label):
         self.texture_update()
         self.size = self.texture_size
 
-    def _measure(self, step: str, width: float) -> None:
+    def _measure(self, step: str, width: float | None) -> None:
+        """Take this size of type and this width. What was measured before is painted only when the
+        next frame is: a screen tries many sizes, and shows one."""
         self.step = step
         self.font_size = self.theme.font(step)
-        self.text_size = (max(1, width), None)
-        self.texture_update()
+        self.text_size = (None if width is None else max(1, width), None)
+        type_of_it = (self.font_name, self.font_size, self.line_height)
+        key = hash((self.text, self.text_size[0], *type_of_it))
+        size = _sizes.get(key)
+        if size is None or self.shorten:
+            self.texture_update()
+            _remember(_sizes, key, tuple(self.texture_size))
+        else:
+            self.texture_size = size
 
     def _height_of(self, lines: int) -> float:
         return (lines + 0.5) * self.line_distance()
@@ -206,8 +234,14 @@ class Words(Label):
         return next((word for word in text.split() if self._width_of(word) > width), "")
 
 
-def _line_count(widths: Sequence[float], space: float, room: float) -> int:
-    """How many lines words of these widths take."""
+def _remember(measured: dict[int, Any], key: int, value: object) -> None:
+    if len(measured) >= _REMEMBERED_MAX:
+        measured.clear()
+    measured[key] = value
+
+
+def line_count(widths: Sequence[float], space: float, room: float) -> int:
+    """How many lines words of these widths take; 99 more where a word is wider than a line."""
     lines, used = 1, 0.0
     for width in widths:
         if used and used + space + width > room:
