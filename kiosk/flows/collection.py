@@ -7,8 +7,10 @@ from kiosk.flows.context import Kiosk
 from kiosk.flows.doors import (
     YES_OR_NO,
     Ending,
+    FreeDoors,
     Opened,
     ask,
+    free_doors,
     holds_item,
     open_door,
     shut_wrong_door,
@@ -52,19 +54,21 @@ async def collection(kiosk: Kiosk, actor: str, scope: CarrierScope) -> None:
         if event == Pressed(Choice.SKIP) and due:
             skipped.add(due[0].id)
         elif event == Pressed(Choice.OPEN_NEXT) and due and due[0].slot is not None:
-            problem = await take_out(kiosk, actor, due[0].id, due[0].slot)
+            free = await free_doors(kiosk)
+            problem = await take_out(kiosk, actor, due[0].id, due[0].slot, free=free)
             skipped.add(due[0].id)
             collected += problem is None
 
 
 async def take_out(
-    kiosk: Kiosk, actor: str, package: str, slot: str, reason: str = ""
+    kiosk: Kiosk, actor: str, package: str, slot: str, reason: str = "", free: FreeDoors = ()
 ) -> Problem | None:
-    """Open one slot for staff to take its package; what was wrong with the door, if anything."""
+    """Open one slot for staff to take its package; what was wrong with the door, if anything.
+    `free` is what a courier is told meanwhile."""
     intent = kiosk.new_id()
     await kiosk.store.run(intents.intend, intent, slot, IntentPurpose.COLLECTION, actor, package)
     opened = await open_door(kiosk, slot, intent, Purpose.TAKE)
-    ending = await until_taken(kiosk, slot, opened)
+    ending = await until_taken(kiosk, slot, opened, free)
     if ending is Ending.STAYED_SHUT:
         return await _stayed_shut(kiosk, slot, opened)
     if ending is Choice.NOTHING_INSIDE:

@@ -13,6 +13,7 @@ from kiosk.flows.doors import (
     Ending,
     Opened,
     ask,
+    free_doors,
     holds_item,
     open_door,
     pressed,
@@ -288,7 +289,7 @@ async def _put_behind_door(
         slot=deposit.slot,
         purpose=Purpose.PUT_IN,
         barcode=barcode,
-        free=() if bringing.is_guests else await _free_doors(kiosk),
+        free=() if bringing.is_guests else await free_doors(kiosk),
         choices=_at_open_door(kiosk, bringing, deposit.slot),
     )
 
@@ -327,11 +328,6 @@ async def _put_behind_door(
         kiosk.rng,
         bringing.addressee,
     )
-
-
-async def _free_doors(kiosk: Kiosk) -> tuple[tuple[str, int], ...]:
-    """What the courier reaches for next depends on it."""
-    return tuple((offer.name, offer.free) for offer in await kiosk.size_offers())
 
 
 def _at_open_door(kiosk: Kiosk, bringing: Bringing, slot: str) -> tuple[Choice, ...]:

@@ -216,10 +216,21 @@ async def _is_surely_shut(kiosk: Kiosk, slot: str) -> bool:
     return await ask(kiosk, Question.IS_IT_SHUT, slot, YES_OR_NO) is Choice.YES
 
 
-async def until_taken(kiosk: Kiosk, slot: str, opened: Opened) -> Ending | Choice:
+FreeDoors = tuple[tuple[str, int], ...]
+"""Each size, and how many of its doors are free."""
+
+
+async def free_doors(kiosk: Kiosk) -> FreeDoors:
+    """For a courier at an open door: what they reach for next depends on it."""
+    return tuple((offer.name, offer.free) for offer in await kiosk.size_offers())
+
+
+async def until_taken(
+    kiosk: Kiosk, slot: str, opened: Opened, free: FreeDoors = ()
+) -> Ending | Choice:
     """Show the open door of a package that is to be taken, as `until_shut`; `NOTHING_INSIDE` only
-    when the person, who was asked, stayed with it."""
-    view = DoorOpen(slot=slot, purpose=Purpose.TAKE, choices=(Choice.NOTHING_INSIDE,))
+    when the person, who was asked, stayed with it. `free` is for a courier."""
+    view = DoorOpen(slot=slot, purpose=Purpose.TAKE, free=free, choices=(Choice.NOTHING_INSIDE,))
     while True:
         ending = await until_shut(kiosk, view, opened)
         if ending is not Choice.NOTHING_INSIDE or await was_empty(kiosk, slot):

@@ -41,7 +41,11 @@ async def test_what_nobody_fetched_is_taken_back_one_by_one(tmp_path: Path) -> N
         await kiosk.player.until(Collection, lambda view: len(view.due) == 1)
         kiosk.site.steel.close_after_s = None
         kiosk.player.do(Pressed(Choice.OPEN_NEXT))
-        assert (await kiosk.player.until(DoorOpen)).slot == third.slot
+        opened = await kiosk.player.until(DoorOpen)
+        assert opened.slot == third.slot
+        assert opened.free == tuple(
+            (size.name, size.free) for size in await kiosk.kiosk.size_offers()
+        )
         kiosk.player.do(Pressed(Choice.NOTHING_INSIDE))
         assert (await kiosk.player.until(Ask)).question is Question.WAS_IT_EMPTY
         kiosk.player.do(Pressed(Choice.YES))

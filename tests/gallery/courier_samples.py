@@ -144,6 +144,15 @@ def courier_views() -> list[tuple[str, View]]:
             ),
         ),
         (
+            "take-back",
+            DoorOpen(
+                slot="10",
+                purpose=Purpose.TAKE,
+                free=(("S", 7), ("M", 5), ("L", 0)),
+                choices=(Choice.NOTHING_INSIDE,),
+            ),
+        ),
+        (
             "trouble-deposit",
             Trouble(
                 problem=Problem.JAMMED,

@@ -203,7 +203,7 @@ def _customer_views() -> list[tuple[str, View]]:
             ),
         ),
         (
-            "ask-empty",
+            "ask-was-empty",
             Ask(question=Question.WAS_IT_EMPTY, slot="7", choices=(Choice.NO, Choice.YES)),
         ),
         (
