@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from drivers.door import BoardChange, DoorChange, DoorState
 from kiosk.flows.events import (
@@ -41,7 +41,13 @@ from kiosk.flows.views.customer import (
 )
 from kiosk.flows.views.set_up import NewPin, TypeInvitation
 from kiosk.flows.views.shared import Answer, Ask, DoorOpen, EnterPin, Trouble, View
-from kiosk.flows.views.unannounced import ConfirmPhone, EnterPhone, GuestStored, Whose
+from kiosk.flows.views.unannounced import (
+    ConfirmPhone,
+    EnterPhone,
+    GuestStored,
+    PrivacyNotice,
+    Whose,
+)
 from kiosk.model.invariants import present
 
 Event = (
@@ -74,6 +80,16 @@ class Screen(Protocol):
 
     def show(self, view: View) -> None:
         """Show a view at once; may be called from the engine's thread."""
+        ...
+
+
+@runtime_checkable
+class CountingScreen(Protocol):
+    """A screen that can say how long there is until what it shows ends by itself."""
+
+    def ends_in(self, seconds: float) -> None:
+        """The view that was shown last ends after so long; may be called from the engine's
+        thread."""
         ...
 
 
@@ -208,6 +224,12 @@ class Person:
         """Wait the whole time again: whoever types slowly is not idle."""
         if self._limit is not None and _waits_for_a_person(self.view):
             self._limit.reschedule(asyncio.get_running_loop().time() + self._limit_s)
+            self._say_end(self._limit_s)
+
+    def _say_end(self, seconds: float) -> None:
+        """Let the screen say how long there is, where what it shows ends by itself."""
+        if isinstance(self.view, ENDINGS) and isinstance(self._screen, CountingScreen):
+            self._screen.ends_in(seconds)
 
     async def next(self, timeout_s: float) -> Event:
         """The next event, or `TimedOut` when none comes in time.
@@ -218,6 +240,7 @@ class Person:
         view = self.view
         if not _waits_for_a_person(view):
             return await self._wait_or_lock(timeout_s)
+        self._say_end(timeout_s * self._pace)
         event = await self._wait_or_lock(timeout_s * self._pace)
         while isinstance(event, TimedOut) and _is_lost_by_waiting(view) and not self.is_ended:
             wait_s = round(self.warn_s * self._pace)
@@ -371,7 +394,8 @@ class Person:
 
 _ENTRIES = EnterCode | EnterPhoneDigits | EnterPin
 _GUESTS = (Whose.GUEST, Whose.GUESTS_RECIPIENT)
-_ENDINGS = Answer | Thanks | HoldExtended | LowerAsked | CodeAsked | GuestStored
+ENDINGS = Answer | Thanks | HoldExtended | LowerAsked | CodeAsked | GuestStored | PrivacyNotice
+"""What ends by itself, and loses nobody anything."""
 
 
 def _is_lost_by_waiting(view: View) -> bool:
@@ -390,7 +414,7 @@ def _is_lost_by_waiting(view: View) -> bool:
 
 def _waits_for_a_person(view: View) -> bool:
     """Whether only a person's pace decides how long this waits; a countdown is no such thing."""
-    return isinstance(view, _ENDINGS) or _is_lost_by_waiting(view)
+    return isinstance(view, ENDINGS) or _is_lost_by_waiting(view)
 
 
 def _more_time(wait_s: int) -> Ask:

@@ -19,6 +19,8 @@ STEP_S: Final = 0.2
 SHAKE_S: Final = 0.5
 """How long one shake takes: there and back once, 2 Hz."""
 SHAKE_STEP_S: Final = 0.05
+COUNT_STEP_S: Final = 0.25
+"""The time between two steps of what runs down."""
 
 
 class Motion:
@@ -62,3 +64,38 @@ class Motion:
             self._draw(math.sin(2 * math.pi * rounds))
         else:
             self._draw((1 - math.cos(2 * math.pi * rounds)) / 2)
+
+
+class Countdown:
+    """Calls `draw` with the seconds that are left, a few times a second, until none is. Then, and
+    before it is started, it costs nothing: no event of the clock is left."""
+
+    def __init__(self, draw: Callable[[float], None]) -> None:
+        self._draw = draw
+        self._end_s = 0.0
+        self._clock = Clock.create_trigger(self._step, COUNT_STEP_S, interval=True)
+
+    @property
+    def is_running(self) -> bool:
+        return bool(self._clock.is_triggered)
+
+    @property
+    def left_s(self) -> float:
+        """How many seconds are left."""
+        return float(max(0.0, self._end_s - Clock.get_boottime()))
+
+    def start(self, seconds: float) -> None:
+        """Run down from so many seconds, also when it ran from others before."""
+        self._end_s = Clock.get_boottime() + seconds
+        self._clock()
+        self._draw(seconds)
+
+    def stop(self) -> None:
+        """Stop where it is."""
+        self._clock.cancel()
+
+    def _step(self, _: float) -> None:
+        left_s = self.left_s
+        self._draw(left_s)
+        if not left_s:
+            self.stop()

@@ -115,6 +115,8 @@ class ScreenManager(Widget, Tools):
         self.saver: Saver | None = None
         self._on_event = on_event
         self._waiting: deque[View] = deque()
+        self._end_s: float | None = None
+        """When the view that is shown last ends by itself, by the clock."""
         self._draw = Clock.create_trigger(self._apply, 0)
         self._shown_s = float("-inf")
         self._touch_s = float("-inf")
@@ -147,6 +149,12 @@ class ScreenManager(Widget, Tools):
     def show(self, view: View) -> None:
         """Show this view next; may be called from any thread."""
         self._waiting.append(view)
+        self._end_s = None
+        self._draw()
+
+    def ends_in(self, seconds: float) -> None:
+        """The view that came last ends by itself after so long; from any thread."""
+        self._end_s = Clock.time() + seconds
         self._draw()
 
     def _apply(self, _: float) -> None:
@@ -159,6 +167,9 @@ class ScreenManager(Widget, Tools):
                 self.fail(error, view)
             finally:
                 self._waiting.popleft()
+        end_s, self._end_s = self._end_s, None
+        if end_s is not None and self.page is not None:
+            self.page.ends_in(max(0.0, end_s - Clock.time()))
 
     def _show_now(self, view: View) -> None:
         if view.preference is not None:
@@ -396,8 +407,10 @@ class ScreenManager(Widget, Tools):
         text = "".join(traceback.format_exception(error))
         reference = f"{zlib.crc32(text.encode()) % 1_000_000:06d}"
         log.error("screen fault, reference %s\n%s", reference, text)
-        self._replace(FaultPage(self.context, view, f"{reference[:3]} {reference[3:]}"))
+        page = FaultPage(self.context, view, f"{reference[:3]} {reference[3:]}")
+        self._replace(page)
         self._recovery()
+        page.ends_in(_FAULT_S)
 
     def _recover(self, _: float) -> None:
         page = self.page

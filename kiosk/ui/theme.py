@@ -36,6 +36,11 @@ CAPITALS_MM = {"text": 4.8, "lead": 6.1, "title": 8.0, "large": 12.0, "huge": 20
 """The five steps of type, by the height of a capital."""
 LARGE_TEXT = 6.1 / 4.8
 """How much larger they are in the access mode: 6.1 mm is 0.7 degrees seen from 500 mm."""
+LARGER_TEXT = 1.6
+"""The same on a large upright panel, which has room for it; where words have none, they become
+smaller down to the least."""
+_LARGE_ON_TALL = 1.25
+"""A title there is larger than what stands under it, and still no poster."""
 
 
 KEY_MM = 20.0
@@ -276,9 +281,13 @@ class Theme:
         """The height of capitals of this step; those that are huge already stay so."""
         least = CAPITALS_MM["text"] * LARGE_TEXT
         usual = CAPITALS_MM[step]
-        if not self.is_access:
+        if not self.is_access or step == "huge":
             return usual
-        return max(least, usual if step in ("large", "huge") else usual * LARGE_TEXT)
+        if step == "text":
+            return least
+        if step == "large":
+            return usual * _LARGE_ON_TALL if self.is_tall else usual
+        return usual * (LARGER_TEXT if self.is_tall else LARGE_TEXT)
 
     @property
     def is_rtl(self) -> bool:

@@ -306,6 +306,10 @@ class KioskWindow:
         """Show a view; views are shown in the order in which they come."""
         self.screen_manager.show(view)
 
+    def ends_in(self, seconds: float) -> None:
+        """The view that came last ends by itself after so long."""
+        self.screen_manager.ends_in(seconds)
+
     def every(self, interval_s: float, action: Callable[[], None]) -> None:
         """Do this again and again on the main thread, as long as the screen's clock runs."""
         Clock.schedule_interval(lambda _: action(), interval_s)

@@ -6,12 +6,12 @@ import asyncio
 from pathlib import Path
 
 from kiosk.flows.context import Policy
-from kiosk.flows.events import Preference, Pressed, Scanned, Stirred
-from kiosk.flows.person import ACCESS_PACE, WARN_S
-from kiosk.flows.views.choices import Choice, Question
+from kiosk.flows.events import Preference, Pressed, Scanned, Stirred, TimedOut
+from kiosk.flows.person import ACCESS_PACE, WARN_S, Person
+from kiosk.flows.views.choices import Choice, Purpose, Question
 from kiosk.flows.views.courier import Receipt
 from kiosk.flows.views.customer import EnterCode, First, Thanks
-from kiosk.flows.views.shared import Ask, DoorOpen
+from kiosk.flows.views.shared import Ask, DoorOpen, View
 from kiosk.model.pickup_code import qr_text
 from tests.support.flow_site import Running
 from tests.support.visits import fresh_kiosk, sign_in, store
@@ -49,6 +49,36 @@ async def test_the_store_knows_while_somebody_is_at_the_machine(tmp_path: Path) 
         assert kiosk.kiosk.store.is_visited
         await kiosk.player.until(First, patience_s=SILENCE_S)
         assert not kiosk.kiosk.store.is_visited
+
+
+async def test_the_screen_hears_when_what_it_shows_ends_by_itself() -> None:
+    class Panel:
+        """Keeps what is shown, and how long there is."""
+
+        def __init__(self) -> None:
+            self.ends: list[float] = []
+
+        def show(self, view: View) -> None: ...
+
+        def ends_in(self, seconds: float) -> None:
+            self.ends.append(seconds)
+
+    panel = Panel()
+    person = Person(panel)
+    person.show(DoorOpen(slot="7", purpose=Purpose.TAKE))
+    await person.next(30)
+    assert panel.ends == [], "an open door ends nothing"
+    person.show(Thanks(slot="7", choices=(Choice.DONE,)))
+    ending = asyncio.create_task(person.next(15))
+    await asyncio.sleep(10)
+    person.happened(Stirred())
+    await asyncio.sleep(10)
+    assert panel.ends == [15, 15] and not ending.done(), "a touch gives the whole time again"
+    assert await ending == TimedOut()
+    person.happened(Preference(is_access=True))
+    await person.next(15)
+    await person.next(15)
+    assert panel.ends[-1] == 15 * ACCESS_PACE
 
 
 async def test_at_least_ten_times_more_time_is_given_and_silence_ends_it(tmp_path: Path) -> None:

@@ -13,8 +13,8 @@ import pytest
 from PIL import Image, ImageChops, ImageStat
 
 from kiosk.flows.views.choices import Choice, Purpose, Question, Refusal, Refused
-from kiosk.flows.views.customer import EnterCode
-from kiosk.flows.views.shared import Ask, Checking, DoorOpen, Opening
+from kiosk.flows.views.customer import EnterCode, Thanks
+from kiosk.flows.views.shared import Answer, Ask, Checking, DoorOpen, Opening
 from kiosk.ui import texts
 from kiosk.ui import theme as look
 from kiosk.ui.theme import SiteLook, Theme, Tone
@@ -29,6 +29,8 @@ WRONG = EnterCode(
     digits="482107733", refused=Refused(Refusal.NOT_KNOWN), choices=(Choice.BACK, Choice.HELP)
 )
 TIME = Ask(question=Question.NEED_MORE_TIME, wait_s=20, choices=(Choice.YES, Choice.NO))
+THANKS = Thanks(slot="7", choices=(Choice.DONE, Choice.OPEN_AGAIN))
+REFUSED = Answer(refused=Refused(Refusal.NOT_KNOWN), choices=(Choice.DONE,))
 PATIENCE_S = 20.0
 SAME_MEAN = 128
 LEAST_DIFFERENCE = 0.08
@@ -76,16 +78,46 @@ def test_all_stands_still_where_motion_is_not_wanted(kivy: SimpleNamespace, view
     for fake_user in (still, FakeUser(kivy, PANELS["540x960"], is_access=True)):
         page = fake_user.show(view)
         assert not any(each.is_moving for each in page.motions)
-        assert type(page.sign).__name__ != "RunningDown"
+        assert getattr(page.sign, "left", None) is None, "a ring runs down"
         page.leave()
 
 
-def test_a_ring_runs_down_while_more_time_is_offered(fake_user: FakeUser) -> None:
-    page = fake_user.show(TIME)
-    assert page.sign.left == 1.0
-    page._count(1.0)
-    assert page.sign.left == pytest.approx(0.95)
+@pytest.mark.parametrize("view", [TIME, THANKS, REFUSED], ids=lambda view: type(view).__name__)
+def test_a_ring_runs_down_on_what_ends_by_itself(fake_user: FakeUser, view: Any) -> None:
     fake_user.show(OPEN)
+    page = fake_user.show(view)
+    fake_user.screen_manager.ends_in(20)
+    wait(fake_user, lambda: page.sign.left is not None)
+    first = page.sign.left
+    wait(fake_user, lambda: page.sign.left < first)
+    assert 0.5 < page.sign.left < first <= 1.0
+    assert ("20" in page.body.text) is (view is TIME), "a ring says it already"
+    fake_user.show(OPEN)
+    assert not page._countdown.is_running
+
+
+def test_a_touch_that_gives_more_time_fills_the_ring_again(fake_user: FakeUser) -> None:
+    page = fake_user.show(THANKS)
+    fake_user.screen_manager.ends_in(1)
+    wait(fake_user, lambda: page.sign.left == 0)
+    assert not page._countdown.is_running, "what ran down costs nothing more"
+    fake_user.screen_manager.ends_in(1)
+    fake_user.settle()
+    assert page.sign.left > 0.5
+    fake_user.show(OPEN)
+
+
+def test_words_count_down_where_nothing_moves(kivy: SimpleNamespace) -> None:
+    still = FakeUser(kivy, PANELS["540x960"], site_look=SiteLook(moves=False))
+    for fake_user in (still, FakeUser(kivy, PANELS["540x960"], is_access=True)):
+        page = fake_user.show(THANKS)
+        before = page.body.text
+        fake_user.screen_manager.ends_in(2)
+        fake_user.settle()
+        assert "closes in 2 seconds" in page.body.text and before in page.body.text
+        wait(fake_user, lambda page=page: "closes in 1 second." in page.body.text)
+        assert page.sign.left is None
+        fake_user.show(OPEN)
 
 
 @pytest.mark.parametrize("view", [Checking(), Opening(slot="7", purpose=Purpose.TAKE)])

@@ -9,21 +9,23 @@ from __future__ import annotations
 from kivy.graphics import Color, Rectangle, SmoothRoundedRectangle
 from kivy.uix.widget import Widget
 
-from kiosk.flows.views.choices import Choice
 from kiosk.model.invariants import present
+from kiosk.ui.screens.actions import (
+    LEAVING,
+    MANY_IN_A_COLUMN,
+    in_reading_order,
+    place_in_rows,
+    size_in_a_column,
+)
 from kiosk.ui.screens.turning import Area, Turner, Turning
-from kiosk.ui.theme import TARGET_MM, Theme, Tone
+from kiosk.ui.theme import Theme, Tone
 from kiosk.ui.widgets.buttons import Banner, WordButton, mirror
 from kiosk.ui.widgets.text import Words
 
-LEAVING = (Choice.BACK, Choice.CANCEL)
-MANY_IN_A_COLUMN = 8
-_COLUMN_SHARE = 0.42
-"""A column of buttons that is wider takes two lines for long words, if they have room."""
-_TWO_LINES = 2.5
-"""The height of two lines on a button, as a part of the size of their type."""
-_BUTTONS_SHARE = 0.62
-"""Rows of buttons that would take more of the height are lower, and stand closer."""
+_MOST_FOR_ROWS = 0.55
+"""Of the height, for rows of actions under large text on a low panel."""
+_LEAST_BESIDE_COLUMN = 0.42
+"""Where a column of buttons leaves less of the width than this, words beside it cannot be read."""
 _NO_FIGURE = "a figure that is not there is not placed"
 _OVER_PX = 2
 _NARROW_SHARE = 0.34
@@ -64,6 +66,8 @@ class Frame(Widget):
     """The height that the figure keeps over or under words that need the room."""
     figure_yields = False
     """It becomes so low before the words are turned, page after page."""
+    field_may_wait = False
+    """The field has a page of its own where the words are turned; what is typed never has."""
     figure_may_wait = False
     """It stands on a page of its own where it leaves no room for words."""
 
@@ -88,6 +92,8 @@ class Frame(Widget):
         self.buttons: list[WordButton] = []
         self._shows_tools = True
         self._turning = Turning(self)
+        self._parted: list[WordButton] = []
+        """Actions that have pages of their own."""
         self.tools: list[WordButton] = []
         """Small buttons of the frame: language, access, help; from left to right."""
 
@@ -156,6 +162,7 @@ class Frame(Widget):
         theme = self.theme
         self._ground.pos, self._ground.size = self.pos, self.size
         self._set_hero(None)
+        self._parted = []
         inner = Area(
             self.x + theme.margin,
             self.y + theme.margin_vertical,
@@ -280,19 +287,14 @@ class Frame(Widget):
     def _arrange_with_column(self, inner: Area) -> None:
         """Words over figure at the left, the actions in a column at the right."""
         theme = self.theme
-        is_narrow = theme.is_small or len(self.buttons) >= MANY_IN_A_COLUMN
-        wide = [b.least_width() if is_narrow else b.natural_width() for b in self.buttons]
-        width = max(theme.mm(42), *wide)
-        order = list(reversed(_in_reading_order(self.buttons)))
-        count = max(1, len(order))
+        order = list(reversed(in_reading_order(self.buttons)))
         # Many buttons stand closer before they become too small for a finger.
-        gap = theme.space(12 if count < MANY_IN_A_COLUMN else 7)
-        most = (inner.height - (count - 1) * gap) / count
-        height = min(theme.button_height, most)
-        if width > inner.width * _COLUMN_SHARE and most >= _TWO_LINES * theme.font("text"):
-            # Long words on two lines leave the room to what they are about.
-            width = max(theme.mm(42), inner.width * _COLUMN_SHARE)
-            height = max(height, _TWO_LINES * theme.font("text"))
+        gap = theme.space(12 if len(order) < MANY_IN_A_COLUMN else 7)
+        width, height = size_in_a_column(theme, self.buttons, inner, gap)
+        has_room = all(button.height_at(width) <= height for button in order)
+        if not has_room or inner.width - width < inner.width * _LEAST_BESIDE_COLUMN:
+            self._arrange_with_actions_apart(inner)
+            return
         y = inner.top - height
         for button in order:
             button.size = (width, round(height))
@@ -304,6 +306,16 @@ class Frame(Widget):
         left = Area(inner.x, inner.y, inner.width - width - theme.space(32), inner.height)
         header_bottom = self._place_header(left)
         self._column_stack(Area(left.x, left.y, left.width, header_bottom - left.y))
+
+    def _arrange_with_actions_apart(self, inner: Area) -> None:
+        """The main choice and the way out stand below; the others come after the words."""
+        kept, others = self._kept_and_others()
+        top = self._place_header(inner)
+        low = place_in_rows(self.theme, kept, inner)
+        low += self.theme.gap if kept else 0.0
+        room = Area(inner.x, low, inner.width, top - low)
+        self._column_stack(room)
+        self._turning.part_actions(others, room)
 
     def _column_stack(self, room: Area) -> None:
         """Words over figure as one block, set in the middle of the room."""
@@ -378,7 +390,7 @@ class Frame(Widget):
             self.logo.opacity = 1 if has_name else 0
         if not has_name and not tools:
             return inner.top
-        height = self.row_height()
+        height = self._tools_height()
         y = inner.top - height
         self.header.fit_line(self.name_steps)
         needed = min(name.width, inner.width * 0.45) + theme.gap if has_name else 0.0
@@ -404,7 +416,8 @@ class Frame(Widget):
 
     def _place_name(self, name: Widget, room: Area) -> None:
         if name is self.header and name.width > room.width:
-            if not self.theme.is_portrait and not self.keeps_name:
+            is_kept = self.keeps_name and not self.theme.is_cramped
+            if not self.theme.is_portrait and not is_kept:
                 name.opacity = 0  # half a name says nothing
             name.fit_start(room.width)
         name.pos = (room.x, round(room.y + (room.height - name.height) / 2))
@@ -412,6 +425,10 @@ class Frame(Widget):
     def row_height(self) -> float:
         """The height of the row of tools."""
         return self.theme.mm(9.5 if self.theme.is_small else 14)
+
+    def _tools_height(self) -> float:
+        """The height of their row, in which their letters have room."""
+        return max(self.row_height(), *(tool.least_height() for tool in self.tools), 0.0)
 
     def _place_actions(self, inner: Area) -> float:
         """Put the actions at the bottom, and over them the tools where they are low; return their
@@ -425,45 +442,31 @@ class Frame(Widget):
         for number, tool in enumerate(self.tools):
             tool.is_bare = False
             tool.is_bare = tool.may_be_bare and tool.natural_width() > width
-            tool.size = (round(width), self.row_height())
+            tool.size = (round(width), self._tools_height())
             tool.pos = (round(inner.x + number * (width + gap)), round(y))
             tool.arrange()
-        return y + self.row_height()
+        return y + self._tools_height()
 
     def _place_buttons(self, inner: Area) -> float:
-        """Put the actions at the bottom, leaving left and main right; return their top."""
-        if not self.buttons:
-            return inner.y
-        theme = self.theme
-        height, gap = theme.button_height, theme.gap
-        order = _in_reading_order(self.buttons)
-        least = max(theme.least_button_width, *(b.least_width() for b in order))
-        per_row = max(1, min(len(order), int((inner.width + gap) / (least + gap))))
-        if theme.is_portrait:
-            per_row = min(per_row, 2)
-        rows = _rows_from_the_end(order, per_row)
-        most = inner.height * _BUTTONS_SHARE
-        if len(rows) * (height + gap) - gap > most:
-            gap = theme.space(7)
-            height = max(theme.mm(TARGET_MM), (most - (len(rows) - 1) * gap) / len(rows))
-            height = float(round(min(height, theme.button_height)))
-        y = inner.y
-        for row in reversed(rows):
-            is_last = row is rows[-1]
-            columns = max(per_row, 2 if inner.width > theme.mm(90) else 1) if is_last else len(row)
-            width = (inner.width - (columns - 1) * gap) / columns
-            # A lone main button stands where the main one always stands: right.
-            first = columns - len(row) if row[-1].tone is Tone.ACT else 0
-            for column, button in enumerate(row, first):
-                button.size = (round(width), height)
-                button.pos = (round(inner.x + column * (width + gap)), y)
-            y += height + gap
-        return y - gap
+        """Put the actions at the bottom, leaving left and main right; return their top. Where that
+        leaves large text no room, only those that always stand there."""
+        top = place_in_rows(self.theme, self.buttons, inner)
+        is_low = self.theme.is_cramped and not self.theme.is_portrait
+        if is_low and top - inner.y > inner.height * _MOST_FOR_ROWS:
+            kept, self._parted = self._kept_and_others()
+            top = place_in_rows(self.theme, kept, inner)
+        return top
+
+    def _kept_and_others(self) -> tuple[list[WordButton], list[WordButton]]:
+        """The main choice and the way out, and what may stand on pages of its own."""
+        kept = [b for b in self.buttons if b.tone is Tone.ACT or b.choice in LEAVING]
+        return kept, [button for button in self.buttons if button not in kept]
 
     # --- the block of words ---
 
     def _place_words(self, room: Area, lift: float) -> None:
         """Set sign, title, body, note and field as one block; `lift` is its place from below."""
+        self._turning.part_actions(self._parted, room)
         parts = self._measured(room)
         self._turning.place_turner(room, self.field if self.field in parts else None)
         room = self._turning.beside_turner(room)
@@ -555,22 +558,3 @@ def _shorten(tools: list[WordButton], room: float) -> None:
 def _is_smaller(one: tuple[str, str], other: tuple[str, str]) -> bool:
     sizes = [tuple(_SIZES.index(step) for step in pair) for pair in (one, other)]
     return sizes[0] > sizes[1] and all(a >= b for a, b in zip(*sizes, strict=True))
-
-
-def _in_reading_order(buttons: list[WordButton]) -> list[WordButton]:
-    """From left to right: leaving first, the main one last."""
-    leaving = [b for b in buttons if b.choice in LEAVING]
-    others = [b for b in buttons if b not in leaving]
-    return leaving + others[1:] + others[:1]
-
-
-def _rows_from_the_end(buttons: list[WordButton], per_row: int) -> list[list[WordButton]]:
-    """Rows of at most `per_row`; the last row is full and holds leaving and main."""
-    if len(buttons) <= per_row:
-        return [buttons]
-    if per_row == 1:
-        return [[button] for button in reversed(buttons)]
-    last = [buttons[0], *buttons[-(per_row - 1) :]]
-    rest = buttons[1 : -(per_row - 1)]
-    rows = [rest[start : start + per_row] for start in range(0, len(rest), per_row)]
-    return [*rows, last]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from math import ceil
 from typing import Generic, TypeVar
 
 from kivy.clock import Clock
@@ -18,8 +19,9 @@ from kiosk.model.location import Location
 from kiosk.ui import texts
 from kiosk.ui import theme as look
 from kiosk.ui.language import Speech
-from kiosk.ui.motion import Motion
-from kiosk.ui.screens.frame import LEAVING, Frame
+from kiosk.ui.motion import Countdown, Motion
+from kiosk.ui.screens.actions import LEAVING
+from kiosk.ui.screens.frame import Frame
 from kiosk.ui.screens.turning import Area
 from kiosk.ui.theme import Theme, Tone
 from kiosk.ui.widgets.buttons import Badge, Banner, Pressable, WordButton
@@ -112,6 +114,8 @@ class Page(Frame, Generic[V]):
         self._patience = None
         self.motions: list[Motion] = []
         """What moves here; it rests when the screen is taken away."""
+        self._countdown = Countdown(self._show_left)
+        self._whole_s = 1.0
         self.header.text = context.location.name
         self.logo = context.make_logo(self.row_height() * 0.9)
         if self.logo is not None:
@@ -214,6 +218,8 @@ class Page(Frame, Generic[V]):
             self._turning.number = 0
         self._wait_for_the_answer()
         self.arrange()
+        if self._countdown.is_running:
+            self._show_left(self._countdown.left_s)
 
     def _said(self) -> str:
         """The words without their numbers: one that only counts is not another page."""
@@ -234,6 +240,7 @@ class Page(Frame, Generic[V]):
         self._release()
         self._answered = True
         self._still_trying.cancel()
+        self._countdown.stop()
         for motion in self.motions:
             motion.stop()
 
@@ -262,6 +269,34 @@ class Page(Frame, Generic[V]):
         said = texts.customer.still_trying(self.context.speech)
         self.body.text = "\n".join(each for each in (self.words().body, said) if each)
         self.arrange()
+
+    # --- what ends by itself ---
+
+    def ends_in(self, seconds: float) -> None:
+        """Nobody has to do anything: it ends by itself after so long. A ring around its picture
+        runs down, and where nothing moves or no picture is, words say it."""
+        self._whole_s = max(self._whole_s, seconds)
+        self._countdown.start(seconds)
+
+    def _show_left(self, left_s: float) -> None:
+        if not self._run_down(left_s):
+            self._say_left(ceil(left_s))
+
+    def _run_down(self, left_s: float) -> bool:
+        """Let the ring say how long is left; whether there is one to be seen."""
+        sign = self.sign
+        if not self.theme.moves or not isinstance(sign, Badge) or not sign.opacity:
+            return False
+        sign.run_down(left_s / self._whole_s)
+        return True
+
+    def _say_left(self, seconds: int) -> None:
+        said = texts.parts.closes_in(seconds, self.context.speech)
+        body = "\n".join(each for each in (self.words().body, said) if each)
+        if self.body.text != body:
+            self._turning.drop_pages()
+            self.body.text = body
+            self.arrange()
 
     # --- the parts ---
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, Protocol
 
 from kivy.uix.widget import Widget
@@ -14,7 +15,7 @@ from kivy.uix.widget import Widget
 from kiosk.flows.views.choices import Choice
 from kiosk.ui.texts.choice_labels import choice_label
 from kiosk.ui.theme import TARGET_MM, Theme, Tone
-from kiosk.ui.widgets.buttons import Banner, Pressable
+from kiosk.ui.widgets.buttons import Banner, Pressable, WordButton
 from kiosk.ui.widgets.text import Icon, Words
 
 _TITLE_SHARE = 0.5
@@ -129,6 +130,7 @@ class Turnable(Protocol):
     note: Banner | None
     sign: Widget | None
     field: Widget | None
+    field_may_wait: bool
     figure: Any
 
     def space_before(self, part: Widget) -> float:
@@ -157,6 +159,8 @@ class Turning:
         """Whether a figure beside the words is narrower for their sake."""
         self.has_figure_apart = False
         """Whether the figure stands on pages of its own, behind those of the words."""
+        self._actions: list[list[WordButton]] = []
+        """Actions that have pages of their own, behind all others."""
         self.number = 0
         self.height = 0.0
         """Of the words that are turned, the same on each page."""
@@ -168,6 +172,8 @@ class Turning:
         """Everything is laid out again; with room for the button beside the words, or without."""
         self._keeps_room = keeps_room
         self.has_figure_apart = False
+        self._show_actions(list(chain.from_iterable(self._actions)))
+        self._actions = []
         self.drop_pages()
         self._show_figure(is_shown=True)
 
@@ -184,6 +190,10 @@ class Turning:
     @property
     def page_count(self) -> int:
         """How many pages there are, of the words or of the figure."""
+        return self._read_pages() + len(self._actions)
+
+    def _read_pages(self) -> int:
+        """How many there are without those of the actions."""
         words, figure = max(1, len(self._pages)), self._figure_pages()
         return words + figure if self.has_figure_apart else max(words, figure)
 
@@ -194,6 +204,29 @@ class Turning:
         """The figure leaves the words no room: it comes after them."""
         self.drop_pages()
         self.has_figure_apart = True
+
+    def part_actions(self, buttons: list[WordButton], room: Area) -> None:
+        """These leave the words no room beside them: they fill this room, page after page."""
+        theme, room = self._frame.theme, self.beside_turner(room)
+        if not buttons:
+            return
+        gap = theme.space(12)
+        half = (room.width - gap) / 2
+        columns = 2 if all(button.least_width() <= half for button in buttons) else 1
+        width = (room.width - (columns - 1) * gap) / columns
+        height = max(theme.button_height, *(button.height_at(width) for button in buttons))
+        rows = max(1, int((room.height + gap) / (height + gap)))
+        at_once = rows * columns
+        starts = range(0, len(buttons), at_once)
+        self._actions = [buttons[start : start + at_once] for start in starts]
+        for page in self._actions:
+            for number, button in enumerate(page):
+                row, column = divmod(number, columns)
+                button.size = (round(width), round(height))
+                button.pos = (
+                    round(room.x + column * (width + gap)),
+                    round(room.top - height - row * (height + gap)),
+                )
 
     def lacks_turner(self) -> bool:
         """Whether there is something to turn, and no room was kept for the button."""
@@ -211,12 +244,14 @@ class Turning:
         self._restore()
         frame = self._frame
         self.height = room.height
-        left = room.height
-        if frame.field is not None:
-            left -= frame.field.height + frame.space_before(frame.field)
+        field, left = frame.field, room.height
+        if field is not None and not frame.field_may_wait:
+            left -= field.height + frame.space_before(field)
         parts = [part for part in self._in_order() if text_of(part)]
         whole = {part: text_of(part) for part in parts}
         self._pages = turned_pages(parts, frame.title, room.width, left, frame.space_before)
+        if field is not None and frame.field_may_wait:
+            self._pages.append(())
         page = self._pages[min(self.number, len(self._pages) - 1)]
         shown = {piece.part: piece.text for piece in page}
         self._whole = {part: (whole[part], shown.get(part, "")) for part in parts}
@@ -226,7 +261,10 @@ class Turning:
             part.opacity = 1 if part in shown else 0
             show_text(part, shown.get(part, ""))
             fit(part, room.width)
-        return [*shown, *([] if frame.field is None else [frame.field])]
+        if field is None:
+            return list(shown)
+        field.opacity = 0 if page and frame.field_may_wait else 1
+        return [*shown, *([field] if field.opacity else [])]
 
     def place_turner(self, room: Area, field: Widget | None) -> None:
         """Put the button at the right of the words, over what is typed."""
@@ -250,7 +288,12 @@ class Turning:
             return
         number = min(self.number, count - 1)
         of_figure = number
-        if self.has_figure_apart:
+        of_actions = number - self._read_pages()
+        self._show_actions(self._actions[of_actions] if of_actions >= 0 else [])
+        if of_actions >= 0:
+            self._show_figure(is_shown=False)
+            self._hide_words()
+        elif self.has_figure_apart:
             of_figure = number - max(1, len(self._pages))
             self._show_figure(is_shown=of_figure >= 0)
             if of_figure >= 0:
@@ -265,6 +308,11 @@ class Turning:
         if figure is not None and figure.disabled is is_shown:
             figure.opacity = 1 if is_shown else 0
             figure.disabled = not is_shown
+
+    def _show_actions(self, shown: list[WordButton]) -> None:
+        for button in chain.from_iterable(self._actions):
+            is_shown = button in shown
+            button.opacity, button.disabled = (1, False) if is_shown else (0, True)
 
     def _hide_words(self) -> None:
         frame = self._frame

@@ -15,6 +15,7 @@ from kiosk.ui.texts.parts import (
     Note,
     Words,
     call_us,
+    closes_in,
     direction_sentence,
     reference_note,
     short_barcode,
@@ -176,9 +177,7 @@ def _ask(view: Ask, location: Location, speech: Speech) -> Words:
     icon = "circle-question-mark"
     if view.question is Question.NEED_MORE_TIME:
         icon = "clock"
-        body = speech.say_count(
-            view.wait_s, "This closes in {count} second.", "This closes in {count} seconds."
-        )
+        body = closes_in(view.wait_s, speech)
     return Words(speech.say(title, slot=view.slot), body, tone=Tone.ACT, icon=icon)
 
 

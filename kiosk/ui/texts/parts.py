@@ -198,6 +198,13 @@ def _wait(wait_s: int, speech: Speech) -> str:
     )
 
 
+def closes_in(seconds: int, speech: Speech) -> str:
+    """How long a screen has that ends by itself."""
+    return speech.say_count(
+        seconds, "This closes in {count} second.", "This closes in {count} seconds."
+    )
+
+
 def entry_note(
     refused: Refused | None, wait_s: int, location: Location, speech: Speech
 ) -> Note | None:

@@ -11,7 +11,7 @@ from kivy.uix.widget import Widget
 
 from kiosk.flows.views.choices import Choice
 from kiosk.ui.theme import Theme, Tone
-from kiosk.ui.widgets.text import Icon, Words
+from kiosk.ui.widgets.text import LINES_MEET, Icon, Words, line_count
 
 
 def mirror(whole: Widget) -> None:
@@ -22,6 +22,8 @@ def mirror(whole: Widget) -> None:
 
 
 _CLEAR = (0, 0, 0, 0)
+_TOO_WIDE = 99
+"""See `line_count`."""
 
 
 class Card(Widget):
@@ -138,7 +140,13 @@ class WordButton(Pressable):
         self.add_widget(self.words)
         self.steps = steps
         # Measured once: asking for it later must not disturb how the word stands.
-        self.words.fit_line(steps)
+        self.words.fit_line(steps[-1:])
+        self._widths, self._space = self.words.word_widths()
+        self._line_distance = self.words.line_distance()
+        self._letters = self.words.height - 2 * LINES_MEET * self.words.font_size
+        self._letters_per_em = self._letters / self.words.font_size
+        # In the access mode it is larger where the button happens to have the room.
+        self.words.fit_line(steps[-1:] if theme.is_access else steps)
         self._line_width = float(self.words.width)
         self.restyle()
 
@@ -155,6 +163,31 @@ class WordButton(Pressable):
             edge, ink = (fill if self.plain else colours.edge), colours.ink
         self.fill, self.edge = fill, edge
         self.words.ink = self.icon.ink = ink
+
+    def two_lines_width(self) -> float:
+        """The width at which it stands in two lines of the smallest type, without the icon."""
+        widths, gaps = self._widths, self._space
+        halves = ((widths[:count], widths[count:]) for count in range(1, len(widths) + 1))
+        both = (max(sum(part) + gaps * max(0, len(part) - 1) for part in two) for two in halves)
+        return min(both, default=0.0) + self.theme.gap
+
+    def least_height(self) -> float:
+        """The height of its letters in one line of the smallest type; some scripts are high."""
+        return float(self._letters)
+
+    def height_at(self, width: float) -> float:
+        """The height that its letters need at this width in the smallest type, in as many lines as
+        it takes."""
+        lines = line_count(self._widths, self._space, width - self.theme.gap / 2)
+        if lines > _TOO_WIDE:
+            lines += 1 - _TOO_WIDE  # one more for what the hyphen takes
+        return float(self._letters + (lines - 1) * self._line_distance)
+
+    def _steps_in_height(self) -> tuple[str, ...]:
+        """The type whose letters have room in this height; the smallest, where none has."""
+        font, per_em = self.theme.font, self._letters_per_em
+        fits = tuple(each for each in self.steps if font(each) * per_em <= self.height)
+        return fits or self.steps[-1:]
 
     def natural_width(self) -> float:
         """The width at which icon and word stand in one line."""
@@ -174,13 +207,14 @@ class WordButton(Pressable):
             self.icon.center = self.words.center = self.center
             return
         between = self.theme.gap * 0.6
-        whole = self.icon.width + between + self._line_width
-        with_icon = bool(self.icon.text) and whole <= self.width - self.theme.gap
+        room = self.width - self.theme.gap / 2
+        steps = self._steps_in_height()
+        if not self.words.fit_line(steps, room):
+            self.words.fit(room, self.height, steps)
+        whole = self.icon.width + between + max(self._line_width, self.words.width)
+        has_room = whole <= self.width - self.theme.gap and self.icon.height <= self.height
+        with_icon = bool(self.icon.text) and has_room
         self.icon.opacity = 1 if with_icon else 0
-        if self._line_width <= self.width - self.theme.gap / 2:
-            self.words.fit_line(self.steps[:1])
-        else:
-            self.words.fit(self.width - self.theme.gap / 2, self.height, self.steps)
         left = self.center_x - (whole if with_icon else self.words.width) / 2
         if with_icon:
             self.icon.pos = (left, self.center_y - self.icon.height / 2)
@@ -221,7 +255,8 @@ class Banner(Card):
 
 
 class Badge(Card):
-    """A round mark with an icon: the picture of a whole screen."""
+    """A round mark with an icon: the picture of a whole screen. Around it runs down how long the
+    screen has, where it ends by itself."""
 
     def __init__(self, theme: Theme, icon: str, tone: Tone, diameter: float) -> None:
         colours = theme.tone(tone)
@@ -232,38 +267,33 @@ class Badge(Card):
             corner=diameter / 2,
             size=(diameter, diameter),
         )
+        self.tone = tone
+        self.left: float | None = None
+        """The part of the time that is left, 1 to 0; None where nothing runs down."""
+        self._ring: tuple[SmoothLine, SmoothLine] | None = None
         self.icon = Icon(theme, icon, diameter * 0.52, ink=colours.on_strong)
         self.add_widget(self.icon)
 
-    def lay_out(self) -> None:
-        self.icon.center = self.center
-
-
-class RunningDown(Badge):
-    """A round mark in a ring, which runs down with the time that is left."""
-
-    def __init__(self, theme: Theme, icon: str, tone: Tone, diameter: float) -> None:
-        self.left = 1.0
-        """The part of the time that is left."""
-        super().__init__(theme, icon, tone, diameter)
-        width = max(2.0, theme.mm(1.2))
-        with self.canvas.after:
-            Color(*theme.colours.line)
-            self._track = SmoothLine(width=width)
-            Color(*theme.tone(tone).strong_ink)
-            self._arc = SmoothLine(width=width, cap="none")
-
-    def show(self, left: float) -> None:
+    def run_down(self, left: float) -> None:
         """This part of the time is left, 1 to 0."""
         self.left = left
+        if self._ring is None:
+            width = max(2.0, self.theme.mm(1.2))
+            with self.canvas.after:
+                Color(*self.theme.colours.line)
+                track = SmoothLine(width=width)
+                Color(*self.theme.tone(self.tone).strong_ink)
+                self._ring = track, SmoothLine(width=width, cap="none")
         self.arrange()
 
     def lay_out(self) -> None:
-        super().lay_out()
-        radius = self.width / 2 + 2 * self._track.width
-        x, y = self.center
-        self._track.circle = (x, y, radius, 0, 360)
-        self._arc.circle = (x, y, radius, 0, 360 * self.left)
+        self.icon.center = self.center
+        if self._ring is None or self.left is None:
+            return
+        track, arc = self._ring
+        radius = self.width / 2 + 2 * track.width
+        track.circle = (*self.center, radius, 0, 360)
+        arc.circle = (*self.center, radius, 0, 360 * self.left)
 
 
 class NumberSign(Card):

@@ -23,6 +23,7 @@ class DoorOpenPage(Page[DoorOpen]):
     is_compact = True
     figure_least_mm = LEAST_DRAWING_MM
     figure_yields = True
+    field_may_wait = True
     figure: BankFigure
     field: FreeStrip | None
 

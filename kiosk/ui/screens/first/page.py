@@ -31,6 +31,8 @@ _TILES_MM = (60, 50, 40, 30)
 """The heights of the pictures, of which the largest with room for the words is taken."""
 _LOW_TILES_MM = (36, 30, 24)
 """Where there is less room: they say what the sentence says whose place they take."""
+_LOW_SHARE = 2 / 3
+"""Of the height of an upright panel, for what is touched in the access mode."""
 _KEYS = "0123456789"
 
 
@@ -204,7 +206,8 @@ class FirstPage(Page[First]):
         """Whether nothing was left out and nothing cut."""
         is_fitting = all(card.has_room_for_word for card in self.figure.cards)
         is_cut = self._wants_keypad and self._is_name_cut
-        return is_fitting and not (self._turning.turns_words or is_cut)
+        is_high = self.tools_are_low() and self.languages.top > self.y + self.height * _LOW_SHARE
+        return is_fitting and not (self._turning.turns_words or is_cut or is_high)
 
     _is_name_cut = False
 

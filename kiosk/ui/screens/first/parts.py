@@ -17,6 +17,8 @@ from kiosk.ui.theme import Theme, Tone
 from kiosk.ui.widgets.buttons import Badge, Pressable, WordButton, mirror
 from kiosk.ui.widgets.text import Icon, Words
 
+LEAST_LANGUAGES_MM = 30.0
+"""So much of the languages is shown at once at least, where they are alone."""
 _ARROW_ROUNDS = 3
 _ARROW_WAY_MM = 3.0
 
@@ -174,6 +176,7 @@ class Languages(Widget):
         super().__init__(size_hint=(None, None))
         self.theme = theme
         self.size = (0.0, 0.0)
+        self._number = 0
         self._is_alone = is_alone
         """Whether they are the one thing of their screen, and as large as actions are."""
         self.buttons = [
@@ -203,7 +206,9 @@ class Languages(Widget):
         return _in_rows(self.buttons, len(self.buttons))
 
     def _most_alone(self) -> int:
-        return 1 if self.theme.is_portrait else 3
+        if not self.theme.is_portrait:
+            return 3
+        return 2 if self.theme.is_access else 1  # then they are low, where hands are
 
     def _needs(self, row: list[WordButton]) -> float:
         gaps = (len(row) - 1) * self._gap()
@@ -224,12 +229,42 @@ class Languages(Widget):
         rows = len(self._rows(width))
         return rows * self._row_height() + (rows - 1) * self._gap()
 
+    @property
+    def page_count(self) -> int:
+        """How many pages there are in its height, where they are alone."""
+        if not self._is_alone:
+            return 1
+        return -(-len(self._rows(self.width)) // self._rows_at_once())
+
+    def turn_to(self, number: int) -> None:
+        """Show this page, from 0."""
+        self._number = number
+        self._place()
+
+    def _rows_at_once(self) -> int:
+        gap = self._gap()
+        return max(1, int((self.height + gap + 1) / (self._row_height() + gap)))
+
+    def _shown(self, rows: list[list[WordButton]]) -> list[list[WordButton]]:
+        """The rows of the page that is turned to; those of the others cannot be touched."""
+        if not self._is_alone:
+            return rows
+        at_once = self._rows_at_once()
+        first = min(self._number, self.page_count - 1) * at_once
+        shown = rows[first : first + at_once]
+        for row in rows:
+            for button in row:
+                is_shown = row in shown
+                button.opacity, button.disabled = (1, False) if is_shown else (0, True)
+                button.pos, button.size = self.pos, (0, 0)
+        return shown
+
     def _place(self, *_: object) -> None:
         if not self.buttons or self.width < 2:
             return
         gap, height, top = self._gap(), self._row_height(), self.top
         rows = self._rows(self.width)
-        for row in rows:
+        for row in self._shown(rows):
             # An even share of what the names leave free; columns where they are alone.
             share = (self.width - self._needs(row)) / len(row)
             even = (self.width - (len(rows[0]) - 1) * gap) / len(rows[0])

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from kiosk.flows.views.choices import Choice
 from kiosk.flows.views.shared import View
 from kiosk.ui import texts
-from kiosk.ui.screens.first.parts import Languages
+from kiosk.ui.screens.first.parts import LEAST_LANGUAGES_MM, Languages
 from kiosk.ui.screens.page import Area, Context, Page
 from kiosk.ui.widgets.buttons import WordButton
 
@@ -19,6 +19,8 @@ class LanguagePage(Page[View]):
     has_tools = False
     speaks_its_view = False
     figure_share_stacked = 0.8
+    figure_least_mm = LEAST_LANGUAGES_MM
+    figure_yields = True
     figure: Languages
 
     def __init__(self, context: Context, view: View, back: Callable[[], None]) -> None:
@@ -42,7 +44,7 @@ class LanguagePage(Page[View]):
         return ()
 
     def figure_size(self, area: Area) -> tuple[float, float]:
-        return area.width, self.figure.natural_height(area.width)
+        return area.width, min(area.height, self.figure.natural_height(area.width))
 
     def _arrange_beside(self, inner: Area) -> None:
         self._arrange_stacked(inner)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from math import ceil
 from typing import Any
 
-from kivy.clock import Clock
 from kivy.input.motionevent import MotionEvent
 from kivy.uix.widget import Widget
 
@@ -17,7 +17,7 @@ from kiosk.flows.views.shared import Ask, View
 from kiosk.ui import texts
 from kiosk.ui.screens.page import Area, Context, Page
 from kiosk.ui.theme import Tone
-from kiosk.ui.widgets.buttons import Badge, RunningDown, WordButton
+from kiosk.ui.widgets.buttons import WordButton
 from kiosk.ui.widgets.qr import QrCode
 
 
@@ -28,35 +28,30 @@ class NoticePage(Page[View]):
 class MoreTimePage(Page[Ask]):
     """Asks whether somebody is still there, and counts down how long it asks."""
 
-    def build(self) -> None:
-        self._whole_s = max(1, self.view.wait_s)
-        self._tick = Clock.schedule_interval(self._count, 1.0)
+    def __init__(self, context: Context, view: Ask) -> None:
+        super().__init__(context, view)
+        self.ends_in(self.view.wait_s)
 
-    def make_sign(self, words: texts.parts.Words) -> Widget | None:
-        """A ring runs down around the picture, a step each second."""
-        sign = super().make_sign(words)
-        if not isinstance(sign, Badge) or not self.theme.moves:
-            return sign
-        return RunningDown(self.theme, words.icon, words.tone, sign.width)
+    def changed(self, before: Ask) -> None:
+        self.ends_in(self.view.wait_s)
 
-    def _count(self, _: float) -> None:
-        left_s = max(0, self.view.wait_s - 1)
-        self.view = replace(self.view, wait_s=left_s)
+    def _show_left(self, left_s: float) -> None:
+        self._run_down(left_s)
+        self._say_left(ceil(left_s))
+
+    def _say_left(self, seconds: int) -> None:
+        if seconds == self.view.wait_s:
+            return
+        self.view = replace(self.view, wait_s=seconds)
+        self._turning.drop_pages()
         self.body.text = self.words().body
-        if self.page_count > 1:
-            self.arrange()
-        if isinstance(self.sign, RunningDown):
-            self.sign.show(left_s / self._whole_s)
+        self.arrange()
 
     def on_touch_down(self, touch: MotionEvent) -> bool:
         """Whoever touches the panel anywhere but at a button is there, and goes on."""
         if not super().on_touch_down(touch):
             self.answer(Pressed(Choice.YES))
         return True
-
-    def leave(self) -> None:
-        self._tick.cancel()
-        super().leave()
 
 
 LINES_MAX = 16
@@ -154,15 +149,22 @@ class ReceiptPage(Page[Receipt]):
         return [(title, "text") for title, body in super()._steps() if body == "text"]
 
     def _measured(self, room: Area) -> list[Widget]:
-        parts: list[Widget] = []
-        for lines in range(min(LINES_MAX, len(self.view.lines)), 0, -1):
-            self._turning.drop_pages()
-            self._room = lines
-            self.body.text = self._words_with(lines).body
-            parts = super()._measured(room)
-            if not self._turning.turns_words:
-                break
-        return parts
+        """With as many lines as have room, one at least."""
+        least, most = 1, max(1, min(LINES_MAX, len(self.view.lines)))
+        while least < most:
+            middle = (least + most + 1) // 2
+            least, most = (middle, most) if self._has_room(middle, room) else (least, middle - 1)
+        self._show_lines(least)
+        return super()._measured(room)
+
+    def _has_room(self, lines: int, room: Area) -> bool:
+        self._show_lines(lines)
+        return self._measured_whole(self._turning.beside_turner(room)) is not None
+
+    def _show_lines(self, lines: int) -> None:
+        self._turning.drop_pages()
+        self._room = lines
+        self.body.text = self._words_with(lines).body
 
 
 class FaultPage(Page[View]):

@@ -38,6 +38,9 @@ def look_of(sign: texts.service.DoorSign, theme: Theme) -> DoorLook:
     return DoorLook(colours.strong, colours.on_strong, sign.icon, hatched=hatched)
 
 
+_LegendRow = list[tuple[Card, Icon, Words]]
+
+
 class Legend(Widget):
     """What the icons and colours on the doors mean."""
 
@@ -60,11 +63,12 @@ class Legend(Widget):
             for part in (card, icon, words):
                 self.add_widget(part)
             self.entries.append((card, icon, words))
+        self._number = 0
         self.bind(pos=self._place, size=self._place)
 
-    def _rows(self, width: float) -> list[list[tuple[Card, Icon, Words]]]:
+    def _rows(self, width: float) -> list[_LegendRow]:
         gap = self.theme.space(16)
-        rows: list[list[tuple[Card, Icon, Words]]] = [[]]
+        rows: list[_LegendRow] = [[]]
         x = 0.0
         for entry in self.entries:
             card, _, words = entry
@@ -83,14 +87,37 @@ class Legend(Widget):
         """Its height at this width."""
         return sum(self._height_of(row) for row in self._rows(width))
 
-    def _height_of(self, row: list[tuple[Card, Icon, Words]]) -> float:
+    def page_count_in(self, width: float, height: float) -> int:
+        """How many pages there are in this room."""
+        return len(self._pages(width, height))
+
+    def turn_to(self, number: int) -> None:
+        """Show this page, from 0."""
+        self._number = number
+        self._place()
+
+    def _pages(self, width: float, height: float) -> list[list[_LegendRow]]:
+        pages: list[list[_LegendRow]] = [[]]
+        for row in self._rows(width):
+            if pages[-1] and sum(map(self._height_of, [*pages[-1], row])) > height + 1:
+                pages.append([])
+            pages[-1].append(row)
+        return pages
+
+    def _height_of(self, row: _LegendRow) -> float:
         least = self.entries[0][0].height + self.theme.space(8)
         return float(max(least, *(words.height for _, _, words in row)))
 
     def _place(self, *_: object) -> None:
         gap = self.theme.space(16)
         y = self.top
-        for row in self._rows(self.width):
+        pages = self._pages(self.width, self.height)
+        shown = pages[min(self._number, len(pages) - 1)]
+        for row in (row for page in pages for row in page):
+            for part in (part for entry in row for part in entry):
+                part.opacity = 1 if row in shown else 0
+                part.pos = self.pos
+        for row in shown:
             x = self.x
             height = self._height_of(row)
             y -= height
@@ -157,11 +184,17 @@ class DoorsFigure(Widget):
 
     @property
     def page_count(self) -> int:
-        """One, or the doors and the rest: the boards and the legend on one page or on two."""
+        """One, or the doors and the rest: the boards and the legend on one page or on several."""
         if self._has_room():
             return 1
-        is_much = bool(self.boards) and self.has_legend and self._aside_height() > self.height
-        return 3 if is_much else 2
+        return 1 + self._is_legend_apart() + self._legend_pages()
+
+    def _is_legend_apart(self) -> bool:
+        """Whether the boards that do not answer leave it no room on their page."""
+        return bool(self.boards) and self.has_legend and self._aside_height() > self.height
+
+    def _legend_pages(self) -> int:
+        return self.legend.page_count_in(self.width, self.height) if self.has_legend else 1
 
     def turn_to(self, number: int) -> None:
         """Show this page, from 0."""
@@ -206,10 +239,12 @@ class DoorsFigure(Widget):
             banner.arrange()
             y -= banner.height + gap
         if self.has_legend:
-            height = self.legend.natural_height(self.width)
-            self.legend.opacity = 1 if number == count - 1 else 0
+            height = min(self.height, self.legend.natural_height(self.width))
+            of_legend = number - (count - self._legend_pages())
+            self.legend.opacity = 1 if of_legend >= 0 else 0
             self.legend.size = (self.width, height)
-            above = self.top if count == 3 else y
+            self.legend.turn_to(max(0, of_legend))
+            above = self.top if self._is_legend_apart() else y
             self.legend.pos = (self.x, self.y if count == 1 else above - height)
             bottom = self.y + height + gap
         self.drawing.opacity = 1 if number == 0 else 0

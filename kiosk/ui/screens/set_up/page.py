@@ -17,7 +17,7 @@ from kiosk.model.person import NUMBER_DIGITS_MAX, NUMBER_DIGITS_MIN, SECRET_DIGI
 from kiosk.ui import texts
 from kiosk.ui.screens.courier.page import TypedLine
 from kiosk.ui.screens.entry.page import EntryPage
-from kiosk.ui.screens.first.parts import Languages
+from kiosk.ui.screens.first.parts import LEAST_LANGUAGES_MM, Languages
 from kiosk.ui.screens.page import Area, Page
 from kiosk.ui.screens.service.details import DetailsPage
 from kiosk.ui.theme import Tone
@@ -42,6 +42,8 @@ class NotSetUpPage(Page[NotSetUp]):
 
     is_compact = True
     figure_share_stacked = 0.8
+    figure_least_mm = LEAST_LANGUAGES_MM
+    figure_yields = True
     figure: Languages
 
     def build(self) -> None:
@@ -53,7 +55,7 @@ class NotSetUpPage(Page[NotSetUp]):
         return False  # they all stand here
 
     def figure_size(self, area: Area) -> tuple[float, float]:
-        return area.width, self.figure.natural_height(area.width)
+        return area.width, min(area.height, self.figure.natural_height(area.width))
 
     def _arrange_beside(self, inner: Area) -> None:
         self._arrange_stacked(inner)
