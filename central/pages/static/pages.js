@@ -247,6 +247,11 @@
   document.addEventListener("DOMContentLoaded", tell);
   document.addEventListener("htmx:load", tell);
   document.addEventListener("DOMContentLoaded", reach);
+  // On a narrow screen the navigation is moved sideways: to where one is.
+  document.addEventListener("DOMContentLoaded", () => {
+    document.querySelector("header.top nav [aria-current]")
+      ?.scrollIntoView({ block: "nearest", inline: "center" });
+  });
   document.addEventListener("htmx:load", reach);
   document.addEventListener("toggle", reach, true);
   window.addEventListener("resize", reach);
