@@ -50,9 +50,9 @@ REVOKED_BADGES_MAX = 4_000
 DOOR_SHARES_MAX = 2_000
 """How many shares of doors a kiosk hears of at most: of each carrier and size."""
 REGIONS_MAX = 32
+"""Of how many regions a location is at most: each within the next."""
 SITE_FILE_MAX = 500_000
 """In characters; a site of a thousand slots has a fifth of it."""
-"""Of how many regions a location is at most: each within the next."""
 
 Whole = Annotated[int, Field(ge=-(2**53), le=2**53)]
 """A number that every program and database can hold."""
