@@ -21,7 +21,7 @@ from tests.support.chromium import running_chromium
 from tests.support.operators import Browser
 
 IS_NIGHTLY = os.environ.get("TEST_BUDGET") == "nightly"
-WIDTH_PX, HEIGHT_PX = 1400, 2000
+WIDTH_PX, HEIGHT_PX = 1280, 2000
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@
     target.replaceChildren();
     const plot = new uPlot({
       width: target.clientWidth || 600,
-      height: 220,
+      height: 180,
       tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), "UTC"),
       cursor: { drag: { x: false, y: false } },
       scales: { y: { range: (_, __, most) => [0, Math.max(most || 0, 1) * 1.05] } },
@@ -37,7 +37,7 @@
         })),
       ],
     }, data, target);
-    new ResizeObserver(() => plot.setSize({ width: target.clientWidth, height: 220 }))
+    new ResizeObserver(() => plot.setSize({ width: target.clientWidth, height: 180 }))
       .observe(target);
   };
 
