@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 
-from sqlalchemy import ColumnElement, Connection, exists, literal, or_, select
+from sqlalchemy import ColumnElement, Connection, bindparam, exists, literal, or_, select
 
 from central import schema
 from central.areas.visible import around
@@ -18,10 +18,14 @@ _CARRIER = schema.carrier
 _AT, _IN = schema.carrier_location, schema.carrier_area
 
 
+_LIMITED = select(_CARRIER.c.is_limited).where(_CARRIER.c.id == bindparam("carrier"))
+LIMITED = _LIMITED.scalar_subquery()
+"""Whether the carrier that is bound works at some locations only, for a query that asks more."""
+
+
 def is_limited(connection: Connection, carrier: str) -> bool:
     """Whether a carrier works at some locations only."""
-    found = select(_CARRIER.c.is_limited).where(_CARRIER.c.id == carrier)
-    return bool(connection.execute(found).scalar())
+    return bool(connection.execute(_LIMITED, {"carrier": carrier}).scalar())
 
 
 def works_at(carrier: ColumnElement[str]) -> ColumnElement[bool]:
@@ -77,7 +81,11 @@ def _works(connection: Connection, carrier: str, among: ColumnElement[bool] | No
 
 def require_works(connection: Connection, carrier: str, location: str) -> None:
     """Raises `RequestError`, as of a location that there is not, where a carrier does not work."""
-    if not is_limited(connection, carrier):
-        return
+    if is_limited(connection, carrier):
+        require_present(connection, carrier, location)
+
+
+def require_present(connection: Connection, carrier: str, location: str) -> None:
+    """The same for a carrier of which it is known that it works at some locations only."""
     if carrier in absent(connection, location, around(connection, location)):
         raise not_found("location", location)

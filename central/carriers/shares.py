@@ -67,14 +67,15 @@ def said_to_kiosk(connection: Connection, location: str) -> tuple[DoorShare, ...
     )
 
 
-def require_left(connection: Connection, location: str, carrier: str, size: str | None) -> None:
-    """One more announcement of a carrier at a location, which is locked. Raises `RequestError`
-    where its share of the doors is used, or what is left is kept for others.
+def require_left(
+    connection: Connection, location: str, shares: Shares | None, carrier: str, size: str | None
+) -> None:
+    """One more announcement of a carrier at a location, which is locked and has these shares.
+    Raises `RequestError` where its share of the doors is used, or what is left is kept for others.
 
     That all doors are taken or promised is no refusal in itself: they empty until the courier
     comes.
     """
-    shares = of_location(connection, location)
     if shares is None:
         return
     free = {row.size: row.free for row in connection.execute(_FREE, {"location": location})}

@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from central.counters import TRANSACTION_SECONDS
+from central.database import sqlite
 from central.database.jobs import Job
 
 LOG = logging.getLogger("central.database")
@@ -60,7 +61,7 @@ class GroupWriter:
     def _run(self, group: list[Job[Any]]) -> None:
         answers: list[tuple[Future[Any], Any, BaseException | None]] = []
         try:
-            writing = self.engine.connect().execution_options(is_writer=True)
+            writing = sqlite.writing(self.engine)
             with TRANSACTION_SECONDS.time(), writing as connection, connection.begin():
                 answers.extend(_answer(connection, job) for job in group)
         except SQLAlchemyError as error:

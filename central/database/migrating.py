@@ -20,6 +20,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine
 
+from central.database import sqlite
 from central.errors import CannotServeError
 
 MIGRATIONS = Path(__file__).parents[1] / "migrations"
@@ -48,8 +49,7 @@ def migrate(engine: Engine) -> str:
 
     That of a newer version stays as it is. Raises `CannotServeError` when this one cannot use it.
     """
-    writing = engine.connect().execution_options(is_writer=True)
-    with writing as connection, _no_references(connection), connection.begin():
+    with sqlite.writing(engine) as connection, _no_references(connection), connection.begin():
         _wait_for_others(connection)
         found = found_at(connection)
         if found is not None and found not in known():

@@ -8,27 +8,29 @@ is what a text in the wrong encoding becomes, too: nobody makes the server fail 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
-from sqlalchemy import Connection, Engine, event
+from sqlalchemy import Engine
 
 REPLACED: Final = "\ufffd"
 
 
 def take_any_text(engine: Engine) -> None:
-    """Have every text that is bound to a statement of this engine made such as it takes."""
+    """Have every text that is bound to a statement of this engine made such as it takes.
 
-    @event.listens_for(engine, "before_cursor_execute", retval=True)
-    def _bound(
-        _connection: Connection,
-        _cursor: Any,
-        statement: str,
-        bound: Any,
-        _context: Any,
-        _many: bool,
-    ) -> tuple[str, Any]:
-        return statement, bound if is_takeable(bound) else takeable(bound)
+    By its dialect: an event of SQLAlchemy's would cost each statement a fifth of what it takes.
+    """
+    dialect: Any = engine.dialect
+    dialect.do_execute = _taking(dialect.do_execute)
+    dialect.do_executemany = _taking(dialect.do_executemany)
+
+
+def _taking(execute: Callable[..., None]) -> Callable[..., None]:
+    def taking(cursor: Any, statement: str, bound: Any, context: Any = None) -> None:
+        execute(cursor, statement, bound if is_takeable(bound) else takeable(bound), context)
+
+    return taking
 
 
 def is_takeable(bound: Any) -> bool:

@@ -12,7 +12,7 @@ from collections.abc import Collection
 from enum import StrEnum
 from typing import Any, Final
 
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import Connection, bindparam, delete, select
 
 from central import schema
 from central.context import Central, audit
@@ -25,6 +25,17 @@ from kiosk.model.phone import PhoneNumberError, phone_number
 
 WORDS_MAX: Final = 3
 """`STOP please` is one; a longer message is none: somebody tells a story."""
+
+_PERSON: Final = schema.recipient
+_STOPPED: Final = (
+    select(_PERSON.c.id)
+    .join(
+        message_stop,
+        (message_stop.c.address_index == _PERSON.c.phone_index)
+        & (message_stop.c.what == Stop.SMS.value),
+    )
+    .where(_PERSON.c.id.in_(bindparam("recipients", expanding=True)), _PERSON.c.phone_index != "")
+)
 
 
 class Said(StrEnum):
@@ -100,11 +111,9 @@ def stop_reminders(connection: Connection, index: str, now_ms: int) -> None:
 
 def who_stopped(connection: Connection, recipients: Collection[str]) -> set[str]:
     """Those of some recipients who asked for no more SMS."""
-    person, table = schema.recipient, message_stop
-    said_so = (table.c.address_index == person.c.phone_index) & (table.c.what == Stop.SMS.value)
-    found = select(person.c.id).join(table, said_so)
-    some = found.where(person.c.id.in_(sorted(recipients)), person.c.phone_index != "")
-    return set(connection.execute(some).scalars()) if recipients else set()
+    if not recipients:
+        return set()
+    return set(connection.execute(_STOPPED, {"recipients": sorted(recipients)}).scalars())
 
 
 def _note(connection: Connection, index: str, what: Stop, now_ms: int, *, is_stop: bool) -> bool:

@@ -82,7 +82,8 @@ def reserve(
             f"no door of {wanted.location!r} that takes size {size} is left",
             neighbours=neighbours(connection, wanted.location, asker),
         )
-    shares.require_left(connection, wanted.location, program.carrier, size)
+    known = shares.of_location(connection, wanted.location)
+    shares.require_left(connection, wanted.location, known, program.carrier, size)
     if _left(connection, central, wanted.location, wanted.kind) <= 0:
         share = _share(central, wanted.kind)
         raise RequestError(

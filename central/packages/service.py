@@ -7,6 +7,7 @@ knows better comes back by its events.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, insert, select, update
@@ -16,6 +17,7 @@ from central.adapters import new_id
 from central.carriers import places, shares
 from central.carriers.visible import visible_to, visible_to_key
 from central.context import Central, audit
+from central.database.locks import locked, note_locked
 from central.delegates import following
 from central.errors import FieldError, RequestError, not_found, wrong_field
 from central.extending import require_extendable
@@ -33,7 +35,7 @@ from central.packages.sizes import (
     SizeOfDoor,
     room_for,
     size_for,
-    sizes_of,
+    sizes_with,
 )
 from central.regions import directory
 from central.schema import LIVE
@@ -50,15 +52,43 @@ from kiosk.model.commands import (
 )
 from kiosk.model.package import PackageStatus
 from kiosk.model.phone import PhoneNumberError, phone_number
+from kiosk.model.shares import Shares
 
 NEAREST = "nearest"
 """In the place of a location."""
 _WHO = select(schema.api_key.c.carrier, schema.api_key.c.sandbox).where(
     schema.api_key.c.id == bindparam("key")
 )
-_LOCATION = select(schema.location.c.id).where(schema.location.c.id == bindparam("id"))
+_PLACE = schema.location.c
+_LOCATION = locked(
+    select(_PLACE.id, _PLACE.feeds, places.LIMITED.label("is_limited")).where(
+        _PLACE.id == bindparam("id")
+    ),
+    of=schema.location,
+)
+_COUNTRY = select(_PLACE.country).where(_PLACE.id == bindparam("id"))
 _PACKAGE = select(schema.package).where(schema.package.c.id == bindparam("package"))
-_INSERT_PACKAGE = insert(schema.package)
+_SHOWN = (
+    *("id", "known_as", "reference", "barcode", "location", "status", "size", "needs_low"),
+    *("is_alone", "recipient", "announced_ms", "changed_ms", "stored_ms", "hold_until_ms"),
+    *("finished_ms", "shop"),
+)
+"""What a sender is shown of a package is made of these."""
+_INSERT_PACKAGE = insert(schema.package).returning(*(schema.package.c[name] for name in _SHOWN))
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """Where a package is announced to: a location, which is locked."""
+
+    location: str
+    size: str | None
+    """Of the door that it is to get."""
+    sizes: list[SizeOfDoor]
+    """All of the location's, in the sender's eyes."""
+    shares: Shares | None
+    feeds: str = ""
+    """Who reads of this location; empty: nobody does."""
 
 
 def announce(
@@ -93,7 +123,8 @@ def announce(
     reserved = reservations.begin_use(connection, visible, announcement, now_ms)
     if reserved is not None and measured is None:
         announcement = announcement.model_copy(update={"size": reserved.size})
-    location, size, sizes = _place(connection, announcement, measured, asker)
+    found = _place(connection, announcement, measured, asker)
+    location, size, sizes = found.location, found.size, found.sizes
     if reserved is not None and size != reserved.size:
         right = f"what fits into size {reserved.size}, which the reservation is of"
         raise wrong_field("dimensions", None, right)
@@ -102,7 +133,7 @@ def announce(
     )
     doors = sum(each.total for each in sizes)
     limits.require_room(connection, central, location, by, doors)
-    shares.require_left(connection, location, carrier, size)
+    shares.require_left(connection, location, found.shares, carrier, size)
     left = room_for(sizes, size) if sizes else None
     key = barcode_key(announcement.barcode)
     live = claims.group(connection, location, key, carrier)
@@ -118,7 +149,7 @@ def announce(
     recipient = _recipient(connection, announcement.recipient, phone, now_ms)
     package = new_id() if known is None else known.id
     is_new = known is None
-    _keep(
+    written = _keep(
         connection,
         package,
         location,
@@ -134,10 +165,11 @@ def announce(
         reservations.end_use(connection, reserved, package)
     if notes_room:
         note_room(connection, location)
-        tell_of_room(connection, location, now_ms)
+        if found.feeds:
+            tell_of_room(connection, location, now_ms)
     command = _announced(package, recipient, announcement, size, carrier, may_join=may_join)
     if not claims.is_anothers(connection, by, carrier, live):
-        commands.queue(connection, location, command, by, now_ms, package)
+        commands.queue(connection, location, command, by, now_ms, package, is_first=is_new)
     if live:
         claims.look(connection, central.settings.notifications, location, [key], now_ms)
     if known is not None and known.recipient is not None and known.status in claims.LYING:
@@ -145,10 +177,15 @@ def announce(
         commands.new_code(connection, known, by, now_ms)
     if known is not None and known.status == PackageStatus.STORED:
         outbox.stored(connection, central.settings.notifications, package, now_ms)
-    feeding.packages(connection, location, [package], now_ms, Change.ANNOUNCED)
+    if found.feeds:
+        feeding.packages(connection, location, [package], now_ms, Change.ANNOUNCED)
     audit(connection, now_ms, by, "package.announce", package, place=location, location=location)
     offered = neighbours(connection, location, asker) if left == 0 else []
-    return describe(connection, package) | {"doors_left": left, "neighbours": offered}
+    # Beside others of its barcode it may have been changed since.
+    row = find(connection, package) if written is None or live else written
+    have_stopped = stopped(connection, [row]) if phone else ()
+    answer = described(row, have_stopped, package)
+    return answer | {"doors_left": left, "neighbours": offered}
 
 
 def _who(connection: Connection, key: str) -> tuple[str, str]:
@@ -169,8 +206,9 @@ def _keep(
     now_ms: int,
     *,
     is_new: bool,
-) -> None:
-    """Write an announcement down; what lies there already keeps what its kiosk says of it."""
+) -> Any:
+    """Write an announcement down; what is shown of a new one. What lies there already keeps what
+    its kiosk says of it."""
     values: dict[str, Any] = {
         "recipient": recipient,
         "sender": by,
@@ -185,7 +223,7 @@ def _keep(
     table = schema.package
     if not is_new:
         connection.execute(update(table).where(table.c.id == package).values(**values))
-        return
+        return None
     values |= {
         "id": package,
         "location": location,
@@ -195,7 +233,7 @@ def _keep(
         "weight_kg": announcement.weight_kg,
         "announced_ms": now_ms,
     }
-    connection.execute(_INSERT_PACKAGE, values)
+    return connection.execute(_INSERT_PACKAGE, values).one()
 
 
 def _announced(
@@ -225,18 +263,16 @@ def _place(
     announcement: Announcement,
     measured: Dimensions | None,
     asker: Asker,
-) -> tuple[str, str | None, list[SizeOfDoor]]:
-    """The location that a package is announced to, locked; the size of door it is to get there, and
-    that location's sizes in the sender's eyes."""
+) -> _Found:
+    """Where a package is announced to, locked."""
     if announcement.location != NEAREST:
-        lock_location(connection, announcement.location)
-        found = connection.execute(_LOCATION, {"id": announcement.location}).scalar()
-        if found is None:
-            raise not_found("location", announcement.location)
-        places.require_works(connection, asker.carrier, found)
-        sizes = sizes_of(connection, found, asker)
-        size = size_for(found, sizes, announcement.size, measured, announcement.weight_kg)
-        return str(found), size, sizes
+        found = _locked(connection, announcement.location, asker)
+        if found.is_limited:
+            places.require_present(connection, asker.carrier, found.id)
+        known = shares.of_location(connection, found.id)
+        sizes = sizes_with(connection, found.id, asker, known)
+        size = size_for(found.id, sizes, announcement.size, measured, announcement.weight_kg)
+        return _Found(found.id, size, sizes, known, found.feeds)
     if announcement.latitude is None or announcement.longitude is None:
         field = "latitude" if announcement.latitude is None else "longitude"
         right = "location 'nearest' needs the fields latitude and longitude"
@@ -250,13 +286,22 @@ def _place(
         asker,
     ):
         name = str(place["id"])
-        found = _room_at(connection, name, announcement, measured, asker)
-        if found is not None and lock_location(connection, name):
+        room = _room_at(connection, name, announcement, measured, asker)
+        if room is not None and lock_location(connection, name):
             # Others may have announced there until it was locked.
-            found = _room_at(connection, name, announcement, measured, asker)
-        if found is not None:
-            return name, *found
+            room = _room_at(connection, name, announcement, measured, asker)
+        if room is not None:
+            return replace(room, feeds=_locked(connection, name, asker).feeds)
     raise RequestError(409, "full", "no location near by has a door free that takes this package")
+
+
+def _locked(connection: Connection, location: str, asker: Asker) -> Any:
+    """What is asked of a location, which is locked with it. Raises `RequestError`."""
+    row = connection.execute(_LOCATION, {"id": location, "carrier": asker.carrier}).first()
+    if row is None:
+        raise not_found("location", location)
+    note_locked(connection, schema.location, row.id)
+    return row
 
 
 def _room_at(
@@ -265,22 +310,22 @@ def _room_at(
     announcement: Announcement,
     measured: Dimensions | None,
     asker: Asker,
-) -> tuple[str | None, list[SizeOfDoor]] | None:
-    """The size of door that a package gets here, and the sizes there are; None without room."""
-    sizes = sizes_of(connection, location, asker)
+) -> _Found | None:
+    """The size of door that a package gets here, with the sizes there are; None without room."""
+    known = shares.of_location(connection, location)
+    sizes = sizes_with(connection, location, asker, known)
     try:
         size = size_for(location, sizes, announcement.size, measured, announcement.weight_kg)
     except RequestError:
         return None
-    return (size, sizes) if room_for(sizes, size) > 0 else None
+    return _Found(location, size, sizes, known) if room_for(sizes, size) > 0 else None
 
 
 def _phone(connection: Connection, location: str, text: str, field: str) -> str:
     """A number in E.164, or none. Raises `RequestError` that names the field."""
     if not text.strip():
         return ""
-    table = schema.location
-    country = connection.execute(select(table.c.country).where(table.c.id == location)).scalar()
+    country = connection.execute(_COUNTRY, {"id": location}).scalar()
     try:
         return phone_number(text, country or None)
     except PhoneNumberError as error:

@@ -16,6 +16,7 @@ from central.carriers.shares import of_location
 from central.errors import FieldError, RequestError
 from central.sync.room import promises
 from kiosk.model.carriers import OPERATOR
+from kiosk.model.shares import Shares
 
 _PROMISES = promises(lambda location: location == bindparam("location")).subquery()
 _ANNOUNCED = select(_PROMISES.c.size, _PROMISES.c.sender, func.count().label("number")).group_by(
@@ -95,8 +96,15 @@ def announced_to(connection: Connection, location: str) -> dict[str | None, dict
 def sizes_of(connection: Connection, location: str, asker: Asker | None = None) -> list[SizeOfDoor]:
     """A location's sizes, the smallest first, with their room in the eyes of a sender or of an
     operator; none before its kiosk has sent them."""
-    announced = announced_to(connection, location)
     shares = None if asker is None else of_location(connection, location)
+    return sizes_with(connection, location, asker, shares)
+
+
+def sizes_with(
+    connection: Connection, location: str, asker: Asker | None, shares: Shares | None
+) -> list[SizeOfDoor]:
+    """The same of a location whose shares are known."""
+    announced = announced_to(connection, location)
 
     def left(size: str, free: int, total: int) -> int:
         if asker is None or shares is None:

@@ -86,14 +86,18 @@ def queue(
     by: str,
     now_ms: int,
     package: str | None = None,
+    *,
+    is_first: bool = False,
 ) -> str:
     """Put a command behind the others of a location, an opening before them, and one of a kind that
-    waits already in its place; return its id."""
+    waits already in its place; return its id. `is_first`: none can wait, for its package has only
+    just been made."""
     wake(connection, location)
     lock_location(connection, location)
-    merged = order.merge(connection, location, command, by, now_ms, package)
-    if merged is not None:
-        return merged
+    if not is_first:
+        merged = order.merge(connection, location, command, by, now_ms, package)
+        if merged is not None:
+            return merged
     command_id = new_id()
     row = {
         "location": location,

@@ -21,6 +21,7 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 from urllib.parse import urlsplit
 
 import click
@@ -77,14 +78,19 @@ def _is_created(status: int, _body: bytes) -> bool:
     return status == 201
 
 
-def announcement(turn: int, locations: int, api_key: str) -> Call:
-    """One of many announcements, over all locations."""
-    body = {
+def announced(turn: int, location: str) -> dict[str, Any]:
+    """What is said of one of many packages."""
+    return {
         "barcode": f"LOAD{turn:09}",
-        "location": kiosk_of(turn % locations).name,
+        "location": location,
         "size": "S",
         "recipient": {"name": "Eva", "email": f"eva{turn}@example.org"},
     }
+
+
+def announcement(turn: int, locations: int, api_key: str) -> Call:
+    """One of many announcements, over all locations."""
+    body = announced(turn, kiosk_of(turn % locations).name)
     request = post("/v1/packages", api_key, json.dumps(body).encode())
     return Call(request, _is_created)
 
