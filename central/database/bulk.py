@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
+from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import Connection, Dialect, Table, bindparam, insert, update
@@ -90,8 +91,15 @@ def _alike(rows: Sequence[Row]) -> Iterable[tuple[tuple[str, ...], list[Row]]]:
 
 def _run(connection: Connection, statement: SQLCompiler, rows: Sequence[Row]) -> Any:
     text, names = str(statement), statement.positiontup
-    values: Any = rows if names is None else [tuple(row[name] for name in names) for row in rows]
+    values: Any = rows if names is None else _in_order(names, rows)
     return connection.exec_driver_sql(text, values if len(values) > 1 else values[0])
+
+
+def _in_order(names: Sequence[str], rows: Sequence[Row]) -> list[tuple[Any, ...]]:
+    """The values of these rows in the order in which a statement names them."""
+    if len(names) == 1:
+        return [(row[names[0]],) for row in rows]
+    return list(map(itemgetter(*names), rows))
 
 
 @cache

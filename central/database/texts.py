@@ -51,6 +51,9 @@ def _are_takeable(values: Iterable[Any]) -> bool:
             # As above, without a call for each of thousands.
             if "\0" in value or not (value.isascii() or _is_whole(value)):
                 return False
+        elif type(value) is tuple or type(value) is list:
+            if not _are_takeable(value):
+                return False
         elif value is not None and type(value) is not int and not is_takeable(value):
             return False
     return True

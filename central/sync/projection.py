@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -119,25 +119,23 @@ class Projection:
     ) -> list[Remark]:
         """Take events, with the bodies that were read of them, into the tables. Raises for what the
         database does not hold."""
+        images = [known_images(body) for body in bodies]
         self._known = _packages(
             self._connection,
-            {
-                row["id"]
-                for body in bodies
-                for table, row in known_images(body)
-                if table == "package"
-            },
+            {row["id"] for some in images for table, row in some if table == "package"},
         )
-        remarks = [self._gather(event, body) for event, body in zip(events, bodies, strict=True)]
+        remarks = [self._gather(*each) for each in zip(events, bodies, images, strict=True)]
         self._write()
         for remark in remarks:
             remark.carrier = self._carrier_of(remark.package)
         self._tell(events, bodies, remarks)
         return remarks
 
-    def _gather(self, event: WireEvent, body: Mapping[str, Any]) -> Remark:
+    def _gather(
+        self, event: WireEvent, body: Mapping[str, Any], images: Iterable[tuple[str, Any]]
+    ) -> Remark:
         remark = Remark()
-        for table, values in known_images(body):
+        for table, values in images:
             if table == "slot":
                 slot = all_plain(values)
                 self._slots.setdefault(slot["label"], {}).update(_typed(slot, SLOT_COLUMNS))

@@ -80,7 +80,8 @@ def sync(
         note_room(connection, location)
     if request.layout is not None:
         feeding.location(connection, location, now_ms)
-    if taken.changed_slots or taken.changed_promises or request.layout is not None:
+    is_changed = taken.changed_slots or taken.changed_promises or request.layout is not None
+    if is_changed and row.feeds:
         tell_of_room(connection, location, now_ms)
     acked, head = taken.acked, request.head
     has_come_to_head = not is_late and acked.epoch == head.epoch and acked.seq >= head.seq

@@ -22,7 +22,7 @@ class UnfitBodyError(ValueError):
 def sound_object(text: str) -> dict[str, Any]:
     """The object that a text is. Raises `UnfitBodyError`."""
     try:
-        body = json.loads(text, parse_constant=_no_number)
+        body = _DECODER.decode(text)
     except (ValueError, RecursionError) as error:
         raise UnfitBodyError(f"the body is no JSON: {error}"[:200]) from error
     if not isinstance(body, dict):
@@ -34,6 +34,10 @@ def sound_object(text: str) -> dict[str, Any]:
 
 def _no_number(name: str) -> None:
     raise ValueError(f"{name} is no number")
+
+
+_DECODER = json.JSONDecoder(parse_constant=_no_number)
+"""Made once: `json.loads` makes one for each text that it reads so."""
 
 
 def _require_sound(value: object, depth: int = 0) -> None:
