@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -127,7 +128,8 @@ class SealedByRow(TypeDecorator[str]):
         return value
 
 
-def sealed_columns(table: Table) -> dict[str, Sealed | SealedByRow]:
+@cache
+def sealed_columns(table: Table) -> Mapping[str, Sealed | SealedByRow]:
     """Which columns of a table are sealed, and how."""
     return {
         column.name: column.type
@@ -136,6 +138,7 @@ def sealed_columns(table: Table) -> dict[str, Sealed | SealedByRow]:
     }
 
 
+@cache
 def index_of(table: Table, name: str) -> str:
     """The column with the blind index of a sealed one; "" where it has none."""
     column = table.c[name].type

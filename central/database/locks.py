@@ -10,7 +10,7 @@ insert rows that refer to it, such as a message about a location.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 from typing import Any
 
@@ -44,7 +44,7 @@ def lock_rows(connection: Connection, table: Table, keys: Iterable[str]) -> bool
     wanted = sorted(key for key in set(keys) if (table.name, key) not in held)
     if not wanted:
         return False
-    found = connection.execute(_keys(table), {"keys": wanted}).scalars().all()
+    found = connection.execute(*_asked(_keys, table, wanted)).scalars().all()
     held |= {(table.name, key) for key in found}
     return True
 
@@ -68,7 +68,7 @@ def locked_rows(connection: Connection, table: Table, keys: Sequence[str]) -> di
     [column] = table.primary_key
 
     def found() -> dict[str, Any]:
-        rows = connection.execute(_rows(table), {"keys": keys}).mappings()
+        rows = connection.execute(*_asked(_rows, table, keys)).mappings()
         return {row[column.name]: row for row in rows}
 
     rows = found()
@@ -85,17 +85,29 @@ def _held(connection: Connection) -> set[tuple[str, str]]:
     return held
 
 
-@cache
-def _keys(table: Table) -> Select[Any]:
-    [column] = table.primary_key
-    return locked(select(column).where(_is_one_of(column)).order_by(column))
+def _asked(
+    of: Callable[[Table, bool], Select[Any]], table: Table, keys: Sequence[str]
+) -> tuple[Select[Any], dict[str, Any]]:
+    """A statement and what is bound to it. One key alone is asked for by a statement that is not
+    written again for each number of keys."""
+    if len(keys) == 1:
+        return of(table, True), {"key": keys[0]}
+    return of(table, False), {"keys": keys}
 
 
 @cache
-def _rows(table: Table) -> Select[Any]:
+def _keys(table: Table, is_one: bool) -> Select[Any]:
     [column] = table.primary_key
-    return locked(select(table).where(_is_one_of(column)).order_by(column))
+    return locked(select(column).where(_is_meant(column, is_one=is_one)).order_by(column))
 
 
-def _is_one_of(column: Column[Any]) -> ColumnElement[bool]:
+@cache
+def _rows(table: Table, is_one: bool) -> Select[Any]:
+    [column] = table.primary_key
+    return locked(select(table).where(_is_meant(column, is_one=is_one)).order_by(column))
+
+
+def _is_meant(column: Column[Any], *, is_one: bool) -> ColumnElement[bool]:
+    if is_one:
+        return column == bindparam("key")
     return column.in_(bindparam("keys", expanding=True))

@@ -41,20 +41,21 @@ LYING = (PackageStatus.STORED.value, PackageStatus.EXPIRED.value)
 NOT_THEIRS = "an operator has said that it is another's"
 
 _PACKAGE = schema.package
+_IS_LIVE = schema.is_live()
 _GROUP = (
     select(_PACKAGE)
     .where(
         _PACKAGE.c.location == bindparam("location"),
         _PACKAGE.c.barcode_key == bindparam("key"),
         _PACKAGE.c.carrier == bindparam("carrier"),
-        _PACKAGE.c.status.in_(LIVE),
+        _IS_LIVE,
     )
     .order_by(_PACKAGE.c.announced_ms)
 )
 _IS_ONE_OF = (
     (_PACKAGE.c.location == bindparam("location"))
     & _PACKAGE.c.barcode_key.in_(bindparam("keys", expanding=True))
-    & _PACKAGE.c.status.in_(LIVE)
+    & _IS_LIVE
 )
 _SHARED = (
     select(_PACKAGE.c.barcode_key)
