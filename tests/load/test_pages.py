@@ -40,6 +40,7 @@ def filled(tmp_path: Path) -> Iterator[Server]:
         server.stop()
 
 
+@pytest.mark.timeout(1800)  # a year of a thousand locations is nine million rows to write first
 def test_no_page_is_longer_than_somebody_asks_for(filled: Server) -> None:
     admin = Browser(filled, Role.ADMIN)
     too_long = []
