@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from kiosk.model.location import Size
+from kiosk.model.location import Location, Size
 
 
 class FreeSlots(Protocol):
@@ -63,6 +63,12 @@ class FirstAvailable:
     ) -> str | None:
         low = True if needs_low else None
         return _first_of(sizes_from(sizes, smallest), free, low=low, skip=0)
+
+
+def has_low_slot(location: Location, smallest: str) -> bool:
+    """Whether any slot within everybody's reach there takes a package of a size, free or not."""
+    fitting = sizes_from(location.sizes, smallest)
+    return any(slot.is_low and slot.size in fitting for slot in location.slots)
 
 
 def sizes_from(sizes: Sequence[Size], smallest: str) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from kiosk.model.allocation import has_low_slot
 from kiosk.model.location import Location, Rectangle
 
 
@@ -42,14 +43,14 @@ def _doors(location: Location) -> list[str]:
 
 
 def _sizes(location: Location) -> list[str]:
-    """The sizes of which nobody gets a door within reach, however empty the bank is."""
+    """The sizes for which no door is within reach, however empty the bank is."""
     there = {slot.size for slot in location.slots}
-    reached = {slot.size for slot in location.slots if slot.is_low}
     return [
-        f"No door of size {size.name} is within everybody's reach: whoever asks for a reachable"
-        f" door gets none of this size; right is at least one from {location.reach}."
+        f"No door of size {size.name} is within everybody's reach: what needs this size lies out of"
+        f" reach of some, also for who asks for a reachable door; right is at least one from"
+        f" {location.reach}."
         for size in location.sizes
-        if size.name in there - reached
+        if size.name in there and not has_low_slot(location, size.name)
     ]
 
 

@@ -7,7 +7,7 @@ from random import Random
 
 from kiosk.model.actor import KIOSK
 from kiosk.model.addressee import Addressee
-from kiosk.model.allocation import AllocationStrategy
+from kiosk.model.allocation import AllocationStrategy, has_low_slot
 from kiosk.model.barcode import require_barcode
 from kiosk.model.carriers import OPERATORS, CarrierScope
 from kiosk.model.clock import hold_until_ms
@@ -59,6 +59,8 @@ def begin_deposit(
     Where several senders announced it, it is none of theirs: it lies there unannounced until an
     operator has said whose it is. Raises `NotABarcodeError` for a package that nobody announced,
     and `ContestedError` where that became so: then `request` is to name a new package.
+
+    Who needs a slot within reach gets one, or waits for one, where any there takes the package.
     """
     claims = live_rows(writer, request.barcode, request.scope)
     known = writer.one("SELECT * FROM package WHERE id = ?", (request.package,))
@@ -71,7 +73,9 @@ def begin_deposit(
     if known is None:
         require_barcode(request.barcode)
     expected = claims if known is None else [known]
-    needs_low = request.needs_low or any(row["needs_low"] for row in expected)
+    wants_low = request.needs_low or any(row["needs_low"] for row in expected)
+    # Where the large doors of a bank stand on the floor, it is brought all the same.
+    needs_low = wants_low and has_low_slot(location, request.size)
     if known is None:
         free = FreeSlotQuery(writer, request.package, request.scope.own)
     else:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from kiosk.model.actor import KIOSK
-from kiosk.model.allocation import AllocationStrategy, sizes_from
+from kiosk.model.allocation import AllocationStrategy, has_low_slot
 from kiosk.model.carriers import CarrierScope
 from kiosk.model.event_bodies import PackageMoved, SlotReserved, SlotSuspect
 from kiosk.model.location import Location, SlotStatus, SuspectReason
@@ -34,8 +34,7 @@ def fits_within_reach(writer: Writer, package_id: str, location: Location) -> bo
         " JOIN slot ON slot.label = package.slot WHERE package.id = ?"
     )
     row = writer.one(sql, (package_id,))
-    fitting = [] if row is None else sizes_from(location.sizes, row["size"] or row["slot_size"])
-    return any(slot.is_low and slot.size in fitting for slot in location.slots)
+    return row is not None and has_low_slot(location, row["size"] or row["slot_size"])
 
 
 def wanted_lower(
@@ -69,14 +68,14 @@ def begin_move(
 ) -> Move | None:
     """Hold another slot for a package and write the intents for both doors; None when none fits.
 
-    One whose owner does not reach high doors gets a low one.
+    One whose owner does not reach every door gets one within reach, where any takes it.
     """
     before = package(writer, package_id)
     if before.slot is None:
         raise RefusedError(f"package {package_id} lies in no slot")
     size = before.size or location.slot(before.slot).size
     row = writer.one("SELECT needs_low FROM package WHERE id = ?", (package_id,))
-    needs_low = row is not None and bool(row["needs_low"])
+    needs_low = row is not None and bool(row["needs_low"]) and has_low_slot(location, size)
     target = strategy.choose(location.sizes, size, needs_low, FreeSlotQuery(writer))
     if target is None:
         return None

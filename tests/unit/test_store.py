@@ -125,6 +125,26 @@ def test_a_full_bank_gives_none_and_changes_nothing(tmp_path: Path) -> None:
     store.close()
 
 
+def test_who_needs_a_low_slot_gets_a_large_package_where_all_large_doors_stand_on_the_floor(
+    tmp_path: Path,
+) -> None:
+    assert not any(slot.is_low for slot in LOCATION.slots if slot.size == "L")
+    store = open_store(tmp_path / "kiosk.db", threaded=False)
+    large = DepositRequest("large", "LARGE", "L", "i", "staff:11", needs_low=True)
+    deposit = store.submit(deposits.begin_deposit, large, LOCATION, BestFit()).result()
+    assert deposit is not None and LOCATION.slot(deposit.slot).size == "L"
+    taken = 0
+    while True:
+        request = DepositRequest(f"s{taken}", f"S{taken}", "S", f"s{taken}", "staff:11", True)
+        deposit = store.submit(deposits.begin_deposit, request, LOCATION, BestFit()).result()
+        if deposit is None:
+            break
+        assert LOCATION.slot(deposit.slot).is_low
+        taken += 1
+    assert taken == sum(slot.is_low for slot in LOCATION.slots), "another one waits for a low slot"
+    store.close()
+
+
 def test_the_log_is_merged_when_nobody_is_at_the_machine(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
