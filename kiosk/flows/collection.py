@@ -64,7 +64,7 @@ async def take_out(
     kiosk: Kiosk, actor: str, package: str, slot: str, reason: str = "", free: FreeDoors = ()
 ) -> Problem | None:
     """Open one slot for staff to take its package; what was wrong with the door, if anything.
-    `free` is what a courier is told meanwhile."""
+    `free` is what a courier reads meanwhile."""
     intent = kiosk.new_id()
     await kiosk.store.run(intents.intend, intent, slot, IntentPurpose.COLLECTION, actor, package)
     opened = await open_door(kiosk, slot, intent, Purpose.TAKE)
