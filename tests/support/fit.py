@@ -4,7 +4,7 @@ the panel, what is too small for a finger, what the view says and the screen doe
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import combinations
+from itertools import combinations, groupby
 from typing import Any
 
 from kiosk.ui.panel import Panel
@@ -188,7 +188,9 @@ def all_faults(page: Any, panel: Panel) -> list[str]:
     shown = {label: pieces for label, pieces in shown.items() if label not in buttons} | {
         label: pieces for label, pieces in shown.items() if label in buttons
     }
-    seen = _flat(" ".join(" ".join(dict.fromkeys(pieces)) for pieces in shown.values()))
+    # A label that stays as it is says its text once; a line may come again further down.
+    said = ([text for text, _ in groupby(pieces)] for pieces in shown.values())
+    seen = _flat(" ".join(" ".join(texts_of_one) for texts_of_one in said))
     return [*faults, *missing(page, seen)]
 
 
