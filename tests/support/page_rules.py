@@ -165,7 +165,7 @@ SHOWN_BEFORE = frozenset(
 """What is as grave, and comes from a page of its own that says what would happen."""
 HARMLESS = frozenset(
     {
-        *("/locations", "/locations/{name}/change", "/locations/{name}/describe"),
+        *("/again", "/locations", "/locations/{name}/change", "/locations/{name}/describe"),
         *("/locations/{name}/site-file", "/locations/{name}/directory", "/locations/{name}/resume"),
         *("/locations/{name}/picture", "/locations/{name}/support-file"),
         *("/locations/{name}/service", "/locations/{name}/hold-release"),
