@@ -7,6 +7,7 @@ import random
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
@@ -20,7 +21,7 @@ from kiosk.model.location import Service
 from kiosk.store import journal, slots
 from kiosk.store.store import Store
 from kiosk.sync.client import OBSERVER, Identity, SyncClient, _waiting
-from kiosk.sync.contract import EVENTS_MAX, Status
+from kiosk.sync.contract import EVENTS_MAX, Status, WireEvent
 from tests.support.bad_network import BadNetwork
 from tests.support.central_server import LOCATION, LOCATION_KEY, Journal, Server
 
@@ -130,10 +131,10 @@ def test_the_server_refuses_one_event_and_takes_those_behind_it(
 ) -> None:
     gather = Projection._gather
 
-    def fails_on_b(self: Projection, event: object, body: object) -> object:
-        if '"B"' in event.body:  # type: ignore[attr-defined]
+    def fails_on_b(self: Projection, event: WireEvent, *read: Any) -> object:
+        if '"B"' in event.body:
             raise ValueError("this server cannot take B")
-        return gather(self, event, body)  # type: ignore[arg-type]
+        return gather(self, event, *read)
 
     monkeypatch.setattr(Projection, "_gather", fails_on_b)
     for barcode in "ABC":
