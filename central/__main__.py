@@ -25,10 +25,10 @@ from central import (
 )
 from central.adapters import SystemClock
 from central.advisories import AdvisoriesError
-from central.app import build, create_app
 from central.area_commands import area_group
 from central.auth import BY_NAME_ALONE, Scope
 from central.badge_commands import badge_group
+from central.building import build
 from central.carrier_commands import carrier_group
 from central.console import BY
 from central.console import write as _write
@@ -125,7 +125,10 @@ def serve(context: click.Context, host: str | None, port: int | None, role: str 
     require_all_on_sqlite(settings)
     sockets, settings = listen(settings)
     plain_http.require_none(settings, sockets)
-    app = create_app(build(settings))
+    central = build(settings)
+    from central.app import create_app  # routes and pages, without which commands start sooner
+
+    app = create_app(central)
     _tell_where(settings, app.state.central, context.find_root().params["config"])
     run(app, settings, sockets)
 

@@ -1,4 +1,4 @@
-"""The composition root of the server: builds the parts and joins the routes."""
+"""The composition root of the server: joins the parts and the routes."""
 
 from __future__ import annotations
 
@@ -11,21 +11,19 @@ from functools import partial
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import RedirectResponse
-from sqlalchemy import Connection, select
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from central import metrics, privacy, problems, resealing, sandbox_routes, schema, tokens
-from central.adapters import Clock, SystemClock
+from central import metrics, privacy, problems, sandbox_routes
 from central.api_pages import page as api_page
 from central.badges import pages as badge_pages
 from central.badges import routes as badge_routes
 from central.context import Central
-from central.database import Database, faults, leadership
+from central.database import faults, leadership
 from central.database.listener import listen
-from central.errors import CannotServeError, RequestError
+from central.errors import RequestError
 from central.front import Application
 from central.intake import Intake
 from central.keeper import Keeper
@@ -72,13 +70,11 @@ from central.regions import routes as region_routes
 from central.releases import routes as release_routes
 from central.remote import routes as file_routes
 from central.reports import routes as report_routes
-from central.settings import Settings
 from central.sync import commands
 from central.sync import routes as sync_routes
 from central.sync.bells import Bells
 from central.webhooks import routes as webhook_routes
 from central.webhooks.worker import Webhooks
-from kiosk.private_files import private_folder
 
 LOG = logging.getLogger("central")
 WATCHED = (metrics.router,)
@@ -127,53 +123,6 @@ ROUTERS = (
     privacy_page.router,
     receipt_page.router,
 )
-
-
-def build(
-    settings: Settings,
-    clock: Clock | None = None,
-    *,
-    may_be_beside: bool = False,
-    may_be_new: bool = True,
-) -> Central:
-    """The parts of a server, or with `may_be_beside` of a command that works beside one.
-
-    `may_be_new`: where nothing of a server lies, one is made. Raises `CannotServeError` when they
-    cannot be had.
-    """
-    for folder in (settings.data, *settings.data.parents):
-        if folder.exists() and not folder.is_dir():
-            raise CannotServeError(f"{folder} is no folder; name the right one with --data")
-    database = Database(
-        settings.url,
-        settings.key_path,
-        may_be_beside=may_be_beside,
-        may_be_new=may_be_new,
-        writers=settings.lanes,
-        read_url=settings.read_url,
-        read_behind_max_ms=settings.read_behind_max_ms,
-    )
-    try:
-        private_folder(settings.data)
-        known = tokens.load(settings.key_path, may_be_new=database.read(_is_empty))
-        database.seal_with(known.sealing)
-        central = Central(settings, database, known, clock or SystemClock())
-        if not database.is_beside:
-            resealing.bring_up(database, known)
-            if database.submit(privacy.forget_again, central).result():
-                database.wipe_free_space()
-    except BaseException:
-        database.close()
-        raise
-    return central
-
-
-def _is_empty(connection: Connection) -> bool:
-    """Whether nothing was ever made that the server's key is needed for."""
-    tables = (schema.location, schema.user, schema.staff, schema.api_key)
-    return not resealing.is_claimed(connection) and all(
-        connection.execute(select(*table.primary_key).limit(1)).first() is None for table in tables
-    )
 
 
 def create_app(central: Central) -> FastAPI:

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from sqlalchemy import Connection
 
-from central.app import build
+from central.building import build
 from central.context import Central
 from central.settings import Settings
 

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import click
 from sqlalchemy import Connection
 
-from central.app import build
+from central.building import build
 from central.console import BY, write
 from central.context import Central
 from central.feed import readers

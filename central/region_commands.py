@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from sqlalchemy import Connection, create_engine, select
 
 from central.adapters import SystemClock
-from central.app import build
+from central.building import build
 from central.errors import CannotServeError
 from central.feed.readers import moment
 from central.regions import merging

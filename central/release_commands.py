@@ -12,7 +12,7 @@ import click
 from sqlalchemy import Connection, delete, select
 
 from central import schema
-from central.app import build
+from central.building import build
 from central.console import BY, write
 from central.context import Central, audit
 from central.errors import RequestError

@@ -7,7 +7,7 @@ one thrown away. Stopped at any point, the next start or the same command goes o
 from __future__ import annotations
 
 from central import tokens
-from central.app import build
+from central.building import build
 from central.database import alone
 from central.settings import Settings
 

@@ -19,7 +19,7 @@ from sqlalchemy import Connection, Text, select, type_coerce
 from sqlalchemy.exc import SQLAlchemyError
 
 from central import backup, schema, tokens
-from central.app import build, create_app
+from central.building import build
 from central.context import Central
 from central.database import is_postgresql, upgrading
 from central.errors import CannotServeError
@@ -147,6 +147,8 @@ def _read_everything(connection: Connection, central: Central) -> int:
 
 async def _why_not_ready(central: Central) -> str:
     """What `/readyz` and the list of routes say; "" where a server would be ready."""
+    from central.app import create_app  # only once everything else went well
+
     app = create_app(central)
     transport = httpx.ASGITransport(app=app)
     async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:

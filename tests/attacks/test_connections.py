@@ -17,7 +17,7 @@ import requests
 from sqlalchemy import Connection, insert
 
 from central import schema
-from central.app import build
+from central.building import build
 from central.settings import Settings
 from central.tokens import token_hash
 from kiosk.sync.client import Identity, SyncClient

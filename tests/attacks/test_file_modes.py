@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from central import backup as server_backup
-from central.app import build
+from central.building import build
 from central.notify.message import Message
 from central.notify.outbox import Kind
 from central.notify.senders import SpoolNotifier

@@ -16,9 +16,9 @@ from sqlalchemy import create_engine, event, select, update
 
 from central import resealing, schema, tokens
 from central.__main__ import cli
-from central.app import build
 from central.areas.visible import NETWORK
 from central.auth import Role
+from central.building import build
 from central.database import alembic_config
 from central.errors import CannotServeError
 from central.operators import accounts

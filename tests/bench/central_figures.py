@@ -15,7 +15,7 @@ from pathlib import Path
 from sqlalchemy import Connection, insert, select
 
 from central import schema
-from central.app import build
+from central.building import build
 from central.context import Central
 from central.notify import outbox
 from central.notify.worker import Worker

@@ -9,7 +9,7 @@ from pathlib import Path
 from sqlalchemy import Connection, insert
 
 from central import schema
-from central.app import build
+from central.building import build
 from central.context import Central
 from central.feed import readers
 from central.feed.stream import Stream, begin_everywhere

@@ -14,8 +14,9 @@ import httpx
 from sqlalchemy import Connection, insert, select
 
 from central import schema
-from central.app import build, create_app
+from central.app import create_app
 from central.auth import Program, Scope
+from central.building import build
 from central.context import Central
 from central.locations import feed
 from central.operators.accounts import add_key

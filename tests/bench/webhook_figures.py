@@ -9,7 +9,7 @@ from pathlib import Path
 from sqlalchemy import Connection, func, insert, select
 
 from central import schema
-from central.app import build
+from central.building import build
 from central.carriers.visible import Visible
 from central.context import Central
 from central.feed import readers

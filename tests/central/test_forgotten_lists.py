@@ -15,7 +15,7 @@ from sqlalchemy import Connection, insert
 
 from central import forgotten, privacy, schema
 from central.__main__ import cli
-from central.app import build
+from central.building import build
 from central.database.bulk import upsert
 from central.errors import CannotServeError
 from central.sealing import indexed

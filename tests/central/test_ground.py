@@ -17,8 +17,8 @@ from sqlalchemy import Connection
 
 from central import schema
 from central.adapters import SystemClock
-from central.app import build
 from central.auth import Role
+from central.building import build
 from central.database.partitions import is_part
 from central.errors import CannotServeError, RequestError
 from central.operators import accounts

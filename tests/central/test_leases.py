@@ -13,7 +13,7 @@ from sqlalchemy import Connection, insert
 from sqlalchemy.exc import OperationalError
 
 from central import schema
-from central.app import build
+from central.building import build
 from central.context import Central
 from central.notify import leasing, worker
 from tests.support import postgresql

@@ -13,7 +13,7 @@ from alembic import command as alembic
 from sqlalchemy import create_engine
 
 from central import backup, schema
-from central.app import build
+from central.building import build
 from central.database import alembic_config
 from central.monitoring.exposition import text_of
 from central.monitoring.figures import make

@@ -15,7 +15,7 @@ import pytest
 from alembic import command as alembic
 from sqlalchemy import create_engine, text
 
-from central.app import build
+from central.building import build
 from central.context import Central
 from central.database import alembic_config, migrate, migrate_shared, sqlite_file
 from central.errors import CannotServeError

@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from central import rotation, tokens
-from central.app import build
+from central.building import build
 from central.database import Database, sqlite_file
 from central.database.faults import ClosedError
 from central.database.sqlite import hold_lock

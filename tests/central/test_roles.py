@@ -16,7 +16,7 @@ import pytest
 import requests
 from sqlalchemy import create_engine, text
 
-from central.app import build
+from central.building import build
 from central.context import Central
 from central.database import leadership
 from central.errors import CannotServeError

@@ -15,8 +15,8 @@ import pytest
 import requests
 from sqlalchemy import Connection, text
 
-from central.app import build
 from central.auth import Role
+from central.building import build
 from central.database import migrate_shared, standby
 from central.database.postgresql import engine_of as postgresql_engine
 from central.errors import CannotServeError

@@ -25,7 +25,7 @@ from requests.adapters import BaseAdapter
 from urllib3 import HTTPResponse
 
 from central import backup, schema
-from central.app import build
+from central.building import build
 from central.errors import RequestError
 from central.packages import service as packages_service
 from central.sync import enrolment, journal_export, service

@@ -12,7 +12,7 @@ import pytest
 
 from central import backup
 from central.adapters import SystemClock
-from central.app import build
+from central.building import build
 from central.database import alone, migrate_shared, upgrading
 from central.errors import CannotServeError
 from central.settings import Settings

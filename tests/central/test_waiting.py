@@ -20,8 +20,8 @@ import requests
 from sqlalchemy import Connection
 
 from central import schema
-from central.app import build
 from central.auth import Role, Scope
+from central.building import build
 from central.database import wake
 from central.operators.accounts import add_key
 from central.settings import Settings

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from central import backup, schema
-from central.app import build
+from central.building import build
 from central.errors import CannotServeError
 from central.settings import Settings
 from central.sync import enrolment

@@ -27,7 +27,7 @@ import click
 from sqlalchemy import Connection, event, select
 
 from central import schema
-from central.app import build
+from central.building import build
 from central.context import Central
 from central.packages import once
 from central.packages import service as packages

@@ -22,7 +22,7 @@ from sqlalchemy import Connection, func, select, update
 
 from central import schema
 from central.adapters import SystemClock
-from central.app import build
+from central.building import build
 from central.settings import load
 from tests.load.fill import Past, fill
 from tests.load.house import HOUSE

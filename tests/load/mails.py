@@ -27,7 +27,7 @@ from aiosmtpd.controller import Controller
 from sqlalchemy import Connection, insert
 
 from central import schema
-from central.app import build
+from central.building import build
 from central.context import Central
 from central.settings import Settings
 from tests.load.delay import delayed

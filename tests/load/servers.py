@@ -18,8 +18,8 @@ import click
 from sqlalchemy import Connection, create_engine, insert
 
 from central import schema
-from central.app import build
 from central.auth import Scope
+from central.building import build
 from central.database.migrating import migrate
 from central.operators.accounts import add_key
 from central.settings import Settings

@@ -22,8 +22,9 @@ from sqlalchemy import update
 
 from central import carrier_changes as changes
 from central import housekeeping, schema
-from central.app import build, create_app
+from central.app import create_app
 from central.auth import Scope
+from central.building import build
 from central.listening import web_server
 from central.monitoring import figures
 from central.operators.accounts import add_key

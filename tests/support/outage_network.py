@@ -19,7 +19,7 @@ from typing import Any
 from sqlalchemy import select, update
 
 from central import schema
-from central.app import build
+from central.building import build
 from central.context import Central
 from central.feed.tables import feed
 from central.notify import outages

@@ -18,8 +18,8 @@ from typing import Any
 from sqlalchemy import insert, select, update
 
 from central import schema
-from central.app import build
 from central.areas.visible import NETWORK
+from central.building import build
 from central.context import Central
 from central.releases.tables import release as release_table
 from central.rollouts import changes, keeping

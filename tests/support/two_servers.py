@@ -18,8 +18,8 @@ import httpx
 from sqlalchemy import Connection, create_engine, insert, text
 
 from central import schema
-from central.app import build
 from central.auth import Scope
+from central.building import build
 from central.context import Central
 from central.operators.accounts import add_key
 from central.settings import load
