@@ -50,7 +50,7 @@ def list_(settings: Settings) -> None:
     """One line per account: e-mail, its roles and where it has them, what it signs in by, how many
     sessions it has."""
     for row in write(
-        settings, lambda connection, central: queries.accounts(connection, central, NETWORK)
+        settings, lambda connection, central: queries.accounts(connection, NETWORK, central)
     ):
         ways = [name for name in ("password", "app", "passkey", "provider") if row[f"has_{name}"]]
         state = "disabled" if row["disabled_ms"] is not None else ",".join(ways) or "nothing"

@@ -52,7 +52,7 @@ async def all_accounts(request: Request, operator: Administering, wanted: Wanted
 
 async def _page(request: Request, operator: Operator, wanted: Wanted, **shown: Any) -> Response:
     central = central_of(request)
-    rows = await central.database.look(queries.accounts, central, operator.reach)
+    rows = await central.database.look(queries.accounts, operator.reach, central)
     shown["listed"] = of_rows(rows, wanted, BY_ACCOUNT, lambda row: f"{row['email']} {row['name']}")
     shown["areas"] = await central.database.look(queries.areas, operator.reach)
     rules, least = central.settings.sign_in, passwords.LEAST

@@ -386,7 +386,7 @@ def areas(connection: Connection, reach: Reach) -> list[Row]:
     return tree.listed(connection, reach)
 
 
-def accounts(connection: Connection, central: Central, reach: Reach) -> list[Row]:
+def accounts(connection: Connection, reach: Reach, central: Central) -> list[Row]:
     """The operators' accounts, with what they sign in by and how many sessions they have."""
     is_going_on = sessions.is_going_on(central.settings.sign_in, central.clock.now_ms())
     user, session, passkey = schema.user, schema.operator_session, schema.passkey
