@@ -124,7 +124,11 @@ class Audit:
                 require(wanted[0] in proved, f"I8: nobody proved {wanted[0]} for {intent}")
             else:
                 require(not live, f"I11: {intent} opens again a slot that holds {live}")
-                require(proved or by_delegate, f"I8: nobody proved a package of {intent}")
+                # Another delegate may have been named since this one was let in.
+                was_let_in = slot in person.opened
+                any_proof = was_let_in or proved or by_delegate
+                require(any_proof, f"I8: nobody proved a package of {intent}")
+            person.opened.add(slot)
         else:
             has_named = purpose == "DEPOSIT" and self.unannounced.may_open(intent)
             require(has_staff or has_named, f"I8: {intent} without staff")

@@ -198,6 +198,8 @@ class Visitor(Person):
         super().__init__(screen)
         self._on_answer = on_answer
         self.codes: set[str] = set()
+        self.opened: set[str] = set()
+        """The slots that were opened for this person by right."""
         self.pins: set[str] = set()
 
     async def next(self, timeout_s: float) -> Event:
@@ -215,6 +217,7 @@ class Visitor(Person):
     def forget(self) -> None:
         super().forget()
         self.codes.clear()
+        self.opened.clear()
         self.pins.clear()
 
 

@@ -86,7 +86,7 @@ def play(seed: int, steps: int, folder: Path) -> Run:
 
 
 @pytest.mark.timeout(0 if IS_NIGHTLY else 120)
-@pytest.mark.parametrize("seed", [1, 3])
+@pytest.mark.parametrize("seed", [1, 2])
 def test_nothing_that_must_hold_is_broken(scratch: Path, seed: int) -> None:
     counts = play(seed, STEPS, scratch).counts()
     assert counts["steps"] == STEPS
@@ -294,7 +294,7 @@ WRONG: dict[str, Wrong] = {
     "a receipt shows the recipient's number": Wrong((guest,), "_receipt", telling_receipt, "I16"),
     # Guests are few: it takes a site that many of them have come to.
     "guests take as many doors as they like": Wrong(
-        (guests,), "too_much", never_too_much, "I17", sites=2
+        (guests,), "too_much", never_too_much, "I17", sites=1
     ),
     "a door that is kept is given to others": Wrong((reservations,), "kept", nothing_kept, "I18"),
     "what was committed is lost with the process": Wrong((Site,), "kill", kill_and_lose, "I1"),
@@ -315,6 +315,15 @@ def test_a_kiosk_that_is_wrong_is_found(
             folder.mkdir()
             Run(seed, folder).play(CAUGHT_WITHIN // wrong.sites)
             shutil.rmtree(folder)
+
+
+def test_a_delegate_opens_again_also_where_another_was_named_meanwhile(
+    scratch: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A seed that failed: the rule knew the delegate of this moment alone."""
+    rates = WRONG["guests take as many doors as they like"].rates
+    monkeypatch.setattr(Rates, "drawn", rates)
+    assert play(13, 1_700, scratch).counts()["steps"] == 1_700
 
 
 def test_a_trace_does_not_depend_on_pythons_hash_seed() -> None:
