@@ -381,19 +381,24 @@ class BankFigure(Widget):
         self.drawing.pos = (self.x, self.y + row)
         height = self.height - row - self._sign_height()
         has_room = height >= self.theme.mm(LEAST_DRAWING_MM)
-        for part in (self.drawing, self.pin, self.words):
-            part.opacity = 1 if has_room else 0  # the arrow and the words say where
+        self.drawing.opacity = 1 if has_room else 0  # the arrow and the words say where
         self.drawing.size = (self.width, max(1, height))
         if self.sign is not None:
             self.sign.pos = (
                 round(self.center_x - self.sign.width / 2),
                 round(self.top - self.sign.height),
             )
-        whole = self.pin.width + self.theme.space(8) + self.words.width
-        self.pin.pos = (
-            self.center_x - whole / 2,
-            self.y + (self.words.height - self.pin.height) / 2,
-        )
-        self.words.pos = (self.pin.right + self.theme.space(8), self.y)
+        self._place_words(has_room)
         if self.theme.is_rtl:
             mirror(self)
+
+    def _place_words(self, has_room: bool) -> None:
+        """In a narrow place without the pin before them, or only the pin on the drawn screen."""
+        gap = self.theme.space(8)
+        whole = self.pin.width + gap + self.words.width
+        has_pin = has_room and whole <= self.width
+        self.pin.opacity = 1 if has_pin else 0
+        self.words.opacity = 1 if has_pin or (has_room and self.words.width <= self.width) else 0
+        left = self.center_x - (whole if has_pin else self.words.width) / 2
+        self.pin.pos = (left, self.y + (self.words.height - self.pin.height) / 2)
+        self.words.pos = (self.pin.right + gap if has_pin else left, self.y)
