@@ -33,6 +33,21 @@ def unpacked(version: str, name: str, folder: Path) -> Path:
     return target
 
 
+FLOOR = {"1", "7", "13", "19"}
+"""The doors that stand on the floor: they counted as low before 0.3."""
+
+
+def written_since(machine: Machine, seq: int) -> list[EventKind | str]:
+    """The kinds of what this version wrote, but for what it had to say of the doors on the floor
+    when it was started first."""
+    events = machine.journal.do(journal.after, seq, 20)
+    said = [event for event in events if event.kind is EventKind.SLOT_CONFIGURED]
+    rows = [row for event in said for row in json.loads(event.body)["rows"]]
+    assert {values["label"] for _, values in rows} <= FLOOR
+    assert len(rows) in (0, len(FLOOR))
+    return [event.kind for event in events if event not in said]
+
+
 @pytest.fixture(params=VERSIONS)
 def version(request: pytest.FixtureRequest) -> str:
     return str(request.param)
@@ -74,7 +89,9 @@ def test_an_old_database_opens_and_its_tables_are_the_replay(
     machine: Machine, version: str
 ) -> None:
     assert machine.journal.do(journal.verify) == []
-    assert machine.hashes() == [line["hash"] for line in lines_of(version)]
+    lines = lines_of(version)
+    assert machine.hashes()[: len(lines)] == [line["hash"] for line in lines]
+    assert written_since(machine, len(lines)) == []
     bodies = machine.journal.do(lambda writer: list(journal.bodies(writer)))
     assert journal.replay(bodies) == machine.journal.do(journal.tables)
 
@@ -87,9 +104,9 @@ def test_an_old_journal_syncs_whole_and_nothing_of_it_is_in_quarantine(
     assert machine.server.alarms() == []
     machine.require_equal()
     lines = {line["seq"]: line for line in lines_of(version)}
-    for row in machine.server.rows(schema.event):
-        line = lines[row.seq]
-        assert {name: getattr(row, name) for name in line} == line
+    rows = {row.seq: row for row in machine.server.rows(schema.event)}
+    for seq, line in lines.items():
+        assert {name: getattr(rows[seq], name) for name in line} == line
 
 
 def test_an_old_backup_is_restored_with_what_came_after_it(
@@ -105,8 +122,7 @@ def test_an_old_backup_is_restored_with_what_came_after_it(
     assert machine.hashes()[: len(lines)] == [line["hash"] for line in lines]
     assert machine.journal.do(journal.verify) == []
     assert machine.journal.do(journal.tables) == before
-    again = machine.journal.do(journal.after, len(lines), 10)
-    assert [event.kind for event in again] == [EventKind.DATABASE_RESTORED]
+    assert written_since(machine, len(lines)) == [EventKind.DATABASE_RESTORED]
     machine.sync()
     machine.require_equal()
     assert machine.server.alarms() == []
