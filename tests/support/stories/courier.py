@@ -328,8 +328,6 @@ async def _full(kiosk: Running, witness: Witness, *but: str) -> None:
 async def deposit_after_a_look_into_a_slot_in_doubt(kiosk: Running, witness: Witness) -> None:
     await _full(kiosk, witness, "12")
     await kiosk.kiosk.store.run(slots.mark_suspect, "12", SuspectReason.MAY_BE_EMPTY, "a test")
-    # The last low slot is kept back for those who need it: one more is wanted.
-    await kiosk.kiosk.store.run(slots.set_service, "8", Service.IN_SERVICE, "", "staff:99")
     witness.prepared()
     await sign_in_courier(kiosk)
     kiosk.player.do(Scanned("BIG"))
