@@ -38,6 +38,8 @@ class Opened:
     stands_open: bool
     reference: str
     """The number of the journal's event, for staff to look up."""
+    since_ms: int | None = None
+    """When the open door was shown first, by the monotonic clock."""
 
     @property
     def is_by_word(self) -> bool:
@@ -128,6 +130,7 @@ async def _insist(kiosk: Kiosk, opened: Opened, slot: str, purpose: Purpose) -> 
     again = await open_door(kiosk, slot, intent, purpose, force=True)
     opened.intent, opened.unlocked = again.intent, again.unlocked
     opened.stands_open, opened.reference = again.stands_open, again.reference
+    opened.since_ms = None
 
 
 async def confirm_board(kiosk: Kiosk, actor: str, slot: str, opened: Opened) -> None:
@@ -179,6 +182,8 @@ async def until_shut(
         return Ending.STAYED_SHUT
     shown = replace(view, choices=_choices(view, opened))
     opened_ms = kiosk.clock.now().monotonic_ms
+    if opened.since_ms is None:
+        opened.since_ms = opened_ms
     kiosk.person.show(shown)
     while opened.is_by_word or not kiosk.is_shut(view.slot):
         open_s = (kiosk.clock.now().monotonic_ms - opened_ms) / 1000
@@ -204,7 +209,8 @@ async def until_shut(
             if changed is not None:
                 shown = replace(changed, remind=shown.remind, choices=shown.choices)
                 kiosk.person.show(shown)
-    open_s = (kiosk.clock.now().monotonic_ms - opened_ms) / 1000
+    # What was asked in between is no new opening.
+    open_s = (kiosk.clock.now().monotonic_ms - opened.since_ms) / 1000
     return Ending.SHUT_QUICKLY if open_s < kiosk.policy.quick_close_s else Ending.SHUT
 
 

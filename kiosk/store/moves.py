@@ -68,14 +68,14 @@ def begin_move(
 ) -> Move | None:
     """Hold another slot for a package and write the intents for both doors; None when none fits.
 
-    One whose owner does not reach every door gets one within reach, where any takes it.
+    One whose owner does not reach every door gets one within reach.
     """
     before = package(writer, package_id)
     if before.slot is None:
         raise RefusedError(f"package {package_id} lies in no slot")
     size = before.size or location.slot(before.slot).size
     row = writer.one("SELECT needs_low FROM package WHERE id = ?", (package_id,))
-    needs_low = row is not None and bool(row["needs_low"]) and has_low_slot(location, size)
+    needs_low = row is not None and bool(row["needs_low"])
     target = strategy.choose(location.sizes, size, needs_low, FreeSlotQuery(writer))
     if target is None:
         return None

@@ -134,6 +134,28 @@ async def test_one_press_does_not_make_a_package_missing(
         assert (await kiosk.slot(slot)).status is SlotStatus.EMPTY
 
 
+@pytest.mark.parametrize("is_shut_meanwhile", [False, True])
+async def test_a_question_at_an_open_door_makes_no_door_shut_too_soon(
+    tmp_path: Path, is_shut_meanwhile: bool
+) -> None:
+    """Who had time to take the package is not asked whether they did."""
+    async with fresh_kiosk(tmp_path) as kiosk:
+        [slot] = await stored(kiosk, "ONE")
+        kiosk.site.steel.close_after_s = None
+        await show_code(kiosk, "ONE")
+        await kiosk.player.until(DoorOpen)
+        await asyncio.sleep(3.0)
+        await press(kiosk, Choice.NOTHING_INSIDE, Ask)
+        if is_shut_meanwhile:
+            kiosk.site.steel.close(slot)
+            await asyncio.sleep(1.0)
+        kiosk.player.do(Pressed(Choice.NO))
+        if not is_shut_meanwhile:
+            await kiosk.player.until(DoorOpen)
+            kiosk.site.steel.close(slot)
+        await kiosk.player.until(Thanks)
+
+
 async def test_a_package_left_here_is_a_new_one_for_the_courier(tmp_path: Path) -> None:
     async with fresh_kiosk(tmp_path) as kiosk:
         [slot] = await stored(kiosk, "ONE")
