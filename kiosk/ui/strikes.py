@@ -1,6 +1,35 @@
-"""One key struck twice by a hand that trembles: the second strike so soon after is the same one."""
+"""Keys that say more than was meant: one that is held, one struck twice by a trembling hand."""
 
 from __future__ import annotations
+
+from typing import Final
+
+REPEAT_AFTER_S: Final = 0.15
+"""A key that is held repeats no sooner. Sooner it is a scanner's: of one that strikes a key twice
+within 2 ms SDL loses the end of the first stroke."""
+REPEAT_WITHIN_S: Final = 2.0
+"""A key that is held repeats at least so often. One that comes later was let go, though the system
+did not hear it, as where the keyboard was pulled out."""
+
+
+class HeldKey:
+    """The key that went down last and is not up again (EN 301 549 5.7)."""
+
+    def __init__(self) -> None:
+        self._key: int | None = None
+        self._since_s = self._heard_s = 0.0
+
+    def repeats(self, key: int, heard_s: float) -> bool:
+        """Whether this key goes down again because it is held, which means nothing."""
+        if key != self._key or heard_s - self._heard_s >= REPEAT_WITHIN_S:
+            self._key, self._since_s = key, heard_s
+        self._heard_s = heard_s
+        return heard_s - self._since_s >= REPEAT_AFTER_S
+
+    def let_go(self, key: int) -> None:
+        """It is up."""
+        if key == self._key:
+            self._key = None
 
 
 class Strikes:

@@ -25,7 +25,7 @@ from kiosk.ui.panel import Panel
 from kiosk.ui.picture import Pixels
 from kiosk.ui.screen_manager import ScreenManager, Sound
 from kiosk.ui.screens.page import Event
-from kiosk.ui.strikes import Strikes
+from kiosk.ui.strikes import HeldKey, Strikes
 from kiosk.ui.theme import SiteLook
 from kiosk.ui.wedge import GROUP_SEPARATOR, WedgeKeys
 from kiosk.ui.widgets.keypad import CLEAR, ENTER, ERASE
@@ -56,9 +56,6 @@ _PROBE_EVERY_S = 1.0
 and a whole frame would cost a machine without a graphics card two percent of a core."""
 _FRAME_EVERY_S = 30.0
 """A whole frame is drawn at least so often, though nothing changed."""
-_REPEAT_AFTER_S = 0.15
-"""A key that is held repeats no sooner. Sooner it is a scanner's: of one that strikes a key twice
-within 2 ms SDL loses the end of the first stroke."""
 _PAD_TEXT_S = 0.1
 """A character so soon after a key of the pad is that key once more, as text."""
 
@@ -106,9 +103,7 @@ class _KioskApp(App):
         self._struck: dict[str, tuple[float, float]] = {}
         """Keys that may yet be a scanner's: when each was heard, and when it can have been struck,
         or let go, at the earliest."""
-        self._held_key: int | None = None
-        """The key that went down last and is not up again, since `_held_s`."""
-        self._held_s = 0.0
+        self._held = HeldKey()
         self._is_repeated = False
         self._pad_s = float("-inf")
         self._down: set[int] = set()
@@ -186,7 +181,7 @@ class _KioskApp(App):
         if key in _HOLDERS:
             self._down.add(key)
         self._is_shortcut = self._is_held_with(key)
-        self._is_repeated = self._repeats(key)
+        self._is_repeated = self._held.repeats(key, Clock.get_boottime())
         if self._is_repeated:
             return
         if self._is_shortcut:
@@ -209,17 +204,9 @@ class _KioskApp(App):
     def _key_up(self, _window: object, key: int, *_: object) -> None:
         self._down.discard(key)
         self._is_shortcut = self._is_held_with(key)
-        if key == self._held_key:
-            self._held_key = None
+        self._held.let_go(key)
         sign = chr(key) if key < _LARGEST_SIGN else ""
         self._let_go(_PAD.get(key, _KEYS.get(key, sign)))
-
-    def _repeats(self, key: int) -> bool:
-        """Whether a key goes down again because it is held: that means nothing (EN 301 549 5.7)."""
-        now_s = Clock.get_boottime()
-        if key != self._held_key:
-            self._held_key, self._held_s = key, now_s
-        return bool(now_s - self._held_s >= _REPEAT_AFTER_S)
 
     def _typed(self, text: str) -> None:
         """A person typed a character."""

@@ -1,10 +1,10 @@
-"""One key struck twice by a hand that trembles: which strikes count."""
+"""Keys that say more than was meant: which strikes count, and when a held one counts again."""
 
 from __future__ import annotations
 
 import pytest
 
-from kiosk.ui.strikes import Strikes
+from kiosk.ui.strikes import HeldKey, Strikes
 
 
 @pytest.mark.parametrize(
@@ -46,3 +46,19 @@ def test_a_slow_frame_costs_nobody_a_digit() -> None:
 def test_where_nothing_is_taken_for_trembling_every_strike_counts() -> None:
     strikes = Strikes()
     assert [strikes.is_double("5", 0.0, within_s=0.0) for _ in range(3)] == [False] * 3
+
+
+def test_a_key_that_is_held_counts_once_however_long() -> None:
+    held = HeldKey()
+    heard_s = [0.0, 0.5, 0.53, *(0.6 + 0.04 * number for number in range(200))]
+    assert [held.repeats(53, at_s) for at_s in heard_s] == [False] + [True] * 202
+    held.let_go(53)
+    assert not held.repeats(53, 8.7)
+
+
+def test_a_key_whose_end_was_not_heard_counts_again() -> None:
+    """As where the keyboard was pulled out while it was held."""
+    held = HeldKey()
+    assert not held.repeats(53, 0.0)
+    assert held.repeats(53, 0.5)
+    assert not held.repeats(53, 3.0)
