@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterator, Sequence
-
-import apprise
+from typing import TYPE_CHECKING
 
 from central.errors import CannotServeError
 from central.settings import Settings
 from kiosk.model.urls import is_loopback, is_open_to_readers
+
+if TYPE_CHECKING:
+    from apprise import NotifyBase
 
 
 def require_none(settings: Settings, sockets: Sequence[socket.socket]) -> None:
@@ -54,7 +56,7 @@ def _sending(settings: Settings) -> Iterator[str]:
         )
     notifications = settings.notifications
     for url in (*notifications.operator_urls, notifications.person_url):
-        service = apprise.Apprise.instantiate(url) if url else None
+        service = _service(url) if url else None
         if service is not None and _is_plain(service):
             yield (
                 f"notifications: {service.service_name}: an address of Apprise without TLS; right"
@@ -62,7 +64,13 @@ def _sending(settings: Settings) -> Iterator[str]:
             )
 
 
-def _is_plain(service: apprise.NotifyBase) -> bool:
+def _service(url: str) -> NotifyBase | None:
+    from apprise import Apprise  # it takes long to read, and few have such an address
+
+    return Apprise.instantiate(url)
+
+
+def _is_plain(service: NotifyBase) -> bool:
     """Whether it could speak TLS, does not, and is elsewhere."""
     host = str(getattr(service, "host", "") or "")
     return bool(service.secure_protocol and not service.secure and host and not is_loopback(host))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import inspect
 from collections.abc import Iterator
 
@@ -13,6 +14,8 @@ from tests.support import postgresql
 from tests.support.virtual_loop import run_virtually
 
 Writer.refuses_undeclared = True
+
+gc.disable()  # until all tests are read: they stay, so there is no garbage to look for
 
 settings.register_profile("tests", deadline=None)
 settings.load_profile("tests")
@@ -39,3 +42,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items if postgresql.IS_WANTED else ():
         for marker in item.iter_markers("sqlite_only"):
             item.add_marker(pytest.mark.skip(reason=marker.args[0]))
+
+
+def pytest_collection_finish() -> None:
+    """Look for garbage again, but not among the tests."""
+    gc.freeze()
+    gc.enable()

@@ -9,6 +9,7 @@ there is one process, a start migrates.
 from __future__ import annotations
 
 import contextlib
+import functools
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -55,7 +56,8 @@ def migrate(engine: Engine) -> str:
         if found is not None and found not in known():
             _require_served(connection, found)
             return found
-        alembic.upgrade(alembic_config(connection), "head")
+        if found != newest():
+            alembic.upgrade(alembic_config(connection), "head")
         _note_oldest(connection)
         return newest()
 
@@ -96,13 +98,20 @@ def require_current(engine: Engine) -> None:
 
 def newest() -> str:
     """The last migration of this version."""
-    return str(ScriptDirectory.from_config(alembic_config()).get_current_head())
+    return _scripts()[0]
 
 
-def known() -> set[str]:
+def known() -> frozenset[str]:
     """Every migration of this version."""
+    return _scripts()[1]
+
+
+@functools.cache
+def _scripts() -> tuple[str, frozenset[str]]:
+    """The last one and all of them; each is a file, which stays as it is while a program runs."""
     scripts = ScriptDirectory.from_config(alembic_config())
-    return {each.revision for each in scripts.walk_revisions()}
+    all_of_them = frozenset(each.revision for each in scripts.walk_revisions())
+    return str(scripts.get_current_head()), all_of_them
 
 
 def found_at(connection: Connection) -> str | None:

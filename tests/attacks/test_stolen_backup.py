@@ -15,10 +15,10 @@ from click.testing import CliRunner, Result
 from sqlalchemy import create_engine, event, select, update
 
 from central import resealing, schema, tokens
-from central.__main__ import cli
 from central.areas.visible import NETWORK
 from central.auth import Role
 from central.building import build
+from central.command_line import cli
 from central.database import alembic_config
 from central.errors import CannotServeError
 from central.operators import accounts

@@ -15,10 +15,10 @@ from click.testing import CliRunner, Result
 from sqlalchemy import create_engine, event
 
 from central import schema
-from central.__main__ import cli
 from central.adapters import SystemClock
 from central.auth import Role
 from central.building import build
+from central.command_line import cli
 from central.database import alembic_config
 from central.operators import accounts
 from central.pages.session import HOME

@@ -17,12 +17,12 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from PIL import Image
 
 from central import schema
-from central.__main__ import cli
 from central.areas import tree
 from central.auth import Role, Scope
 from central.badges import keys, revoking, site_codes
 from central.badges.keys import KEYS_OF_A_CARRIER
 from central.badges.revoking import OF_A_CARRIER_MAX
+from central.command_line import cli
 from central.errors import RequestError
 from central.retention import revoked_badges
 from central.sync import carrier_access, moving

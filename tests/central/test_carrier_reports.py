@@ -14,10 +14,10 @@ from click.testing import CliRunner
 from sqlalchemy import create_engine, text
 
 from central import schema
-from central.__main__ import cli
 from central.areas import tree
 from central.areas.visible import NETWORK
 from central.auth import Role
+from central.command_line import cli
 from central.database.migrating import alembic_config
 from central.periods import last_days
 from central.reports.by_carrier import days, totals

@@ -13,8 +13,8 @@ from click.testing import CliRunner
 
 from central import carrier_changes as changes
 from central import schema
-from central.__main__ import cli
 from central.auth import Role
+from central.command_line import cli
 from central.errors import RequestError
 from central.sync import staff, staff_answer
 from kiosk.model.commands import WireCommand

@@ -10,7 +10,7 @@ import requests
 from click.testing import CliRunner, Result
 
 from central import schema
-from central.__main__ import cli
+from central.command_line import cli
 from central.sync.projection import configure
 from kiosk.sync.client import layout_of
 from tests.support.central_server import Journal, Server, announce

@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 from sqlalchemy import create_engine, text
 
 from central import schema
-from central.__main__ import cli
+from central.command_line import cli
 from central.database import dumps, migrate_shared
 from central.errors import CannotServeError
 from tests.support import postgresql

@@ -14,8 +14,8 @@ from click.testing import CliRunner, Result
 from sqlalchemy import Connection, insert
 
 from central import forgotten, privacy, schema
-from central.__main__ import cli
 from central.building import build
+from central.command_line import cli
 from central.database.bulk import upsert
 from central.errors import CannotServeError
 from central.sealing import indexed

@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from central import schema
-from central.__main__ import cli
+from central.command_line import cli
 from central.errors import CannotServeError, RequestError
 from tests.support.central_server import Journal, Mailbox, Server, announce
 from tests.support.operators import come_and_gone, obey, sync

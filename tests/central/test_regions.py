@@ -18,7 +18,7 @@ from click.testing import CliRunner, Result
 from pydantic import ValidationError
 from sqlalchemy import create_engine, insert
 
-from central.__main__ import cli
+from central.command_line import cli
 from central.errors import CannotServeError, RequestError
 from central.regions import directory, merging
 from central.regions.directory import Place

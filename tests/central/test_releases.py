@@ -239,7 +239,7 @@ def test_the_ceremony_by_its_commands(server: Server, tmp_path: Path) -> None:
     config = tmp_path / "central.toml"
     lines = [f'database_url = "{server.database_url}"'] if server.database_url else []
     config.write_text("\n".join(lines))
-    from central.__main__ import cli as server_commands
+    from central.command_line import cli as server_commands
 
     def run(commands: object, *words: object) -> str:
         done = CliRunner().invoke(commands, [str(word) for word in words])  # type: ignore[arg-type]

@@ -19,11 +19,11 @@ from click.testing import CliRunner
 from sqlalchemy import true
 
 from central import schema
-from central.__main__ import cli
 from central.advisories import AdvisoriesError
 from central.areas import tree
 from central.areas.visible import Reach
 from central.auth import Role
+from central.command_line import cli
 from central.errors import RequestError
 from central.rollouts import changes, fleet, keeping, reading, standing
 from central.rollouts.changes import Who

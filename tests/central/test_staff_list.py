@@ -17,8 +17,8 @@ from click.testing import CliRunner
 from sqlalchemy import create_engine, event, insert
 
 from central import schema
-from central.__main__ import cli
 from central.auth import Role
+from central.command_line import cli
 from central.database import alembic_config
 from central.retention import STAFF_VERSIONS_DAYS
 from central.sync import signing

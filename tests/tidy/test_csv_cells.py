@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kiosk.__main__ import print_rows
+from kiosk.command_line import print_rows
 from kiosk.console.report import Line, as_text
 from kiosk.model.cells import safe_cell
 

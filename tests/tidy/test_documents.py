@@ -12,11 +12,11 @@ from typing import get_args
 import pytest
 from pydantic import BaseModel
 
-from central.__main__ import cli as central_commands
+from central.command_line import cli as central_commands
 from central.settings import ConnectionLimits, Limits, Retention
 from config import loader
 from config.schema import Policy, Site
-from kiosk.__main__ import main as kiosk_commands
+from kiosk.command_line import main as kiosk_commands
 from kiosk.flows.views.choices import Problem, Refusal, Refused
 from kiosk.flows.views.shared import Answer, Trouble
 from kiosk.model.location import Location, Rectangle, ServiceReason, Size, Slot, SuspectReason

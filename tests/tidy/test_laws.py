@@ -47,7 +47,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
 """For each room, the rooms of ours that it may import from."""
 
 COMPOSITION_ROOTS = {
-    "kiosk/__main__.py",
+    "kiosk/command_line.py",
     "kiosk/console/announcements.py",
     "kiosk/app.py",
     "kiosk/server_link.py",
@@ -64,7 +64,7 @@ COMPOSITION_ROOTS = {
     "kiosk/demo/text.py",
     "drivers/__main__.py",
     "drivers/simulator/__main__.py",
-    "central/__main__.py",
+    "central/command_line.py",
 }
 """The files that join the parts, and so may know all of them."""
 

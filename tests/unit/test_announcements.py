@@ -12,9 +12,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from config import DEMO_SITE, load_site
-from kiosk.__main__ import entry, main
 from kiosk.adapters import SystemClock, location_key
 from kiosk.app import CannotRunError, init
+from kiosk.command_line import entry, main
 from kiosk.model.person import Recipient, Role, Staff
 from kiosk.store import packages
 from kiosk.store.packages import Announcement

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from config import DEMO_SITE
-from kiosk.__main__ import main
+from kiosk.command_line import main
 from kiosk.console.command_socket import SOCKET
 
 

@@ -19,9 +19,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from config import DEMO_SITE, load_site
-from kiosk.__main__ import main
 from kiosk.adapters import SystemClock, location_key, verify_pin
 from kiosk.app import init, open_kiosk, own_console_server
+from kiosk.command_line import main
 from kiosk.console.command_socket import (
     LINE_MAX,
     SOCKET,

@@ -15,8 +15,8 @@ from click.testing import CliRunner
 from sqlite_utils import Database
 
 from config import DEMO_SITE, ConfigError, load_site
-from kiosk.__main__ import main as kiosk_commands
 from kiosk.app import make_kiosk
+from kiosk.command_line import main as kiosk_commands
 from kiosk.data_folder import was_newer_here
 from kiosk.flows.views.customer import First
 from kiosk.flows.views.shared import DoorOpen

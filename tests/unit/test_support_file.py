@@ -14,9 +14,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from config import DEMO_SITE, load_site
-from kiosk.__main__ import main
 from kiosk.adapters import SystemClock, location_key
 from kiosk.app import init
+from kiosk.command_line import main
 from kiosk.engine import KioskEngine
 from kiosk.model.allocation import BestFit
 from kiosk.model.person import Recipient, Role, Staff

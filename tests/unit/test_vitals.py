@@ -6,7 +6,7 @@ from pathlib import Path
 
 from click.testing import CliRunner
 
-from kiosk.__main__ import main
+from kiosk.command_line import main
 from kiosk.sync.status import SyncStatus
 from kiosk.vitals import version, vitals
 
