@@ -63,8 +63,9 @@ from central.pages import late_form as late_form_pages
 from central.pages import routes as page_routes
 from central.pages.late_form import late_form
 from central.pages.own_forms import OwnForms
+from central.pages.paths import HOME, SIGN_IN
 from central.pages.rendering import refused_page
-from central.pages.session import HOME, SIGN_IN, NotSignedInError, StepNeededError
+from central.pages.session import NotSignedInError, StepNeededError
 from central.rates import Rates
 from central.regions import routes as region_routes
 from central.releases import routes as release_routes

@@ -43,7 +43,7 @@ from central.locations import site_files
 from central.locations.changes import describe
 from central.locations.words import ACCESSIBILITY, SERVICES
 from central.operators import accounts
-from central.pages.session import HOME
+from central.pages.paths import HOME
 from central.region_commands import region_group
 from central.release_commands import release_group
 from central.releases import publishing

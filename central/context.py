@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from fastapi import Request
 from sqlalchemy import ColumnElement, Connection, Update, insert, select
+from starlette.requests import Request
 
 from central import schema
 from central.adapters import Clock, new_id

@@ -24,11 +24,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from central import limits, problems, schema
 from central.adapters import monotonic_s
-from central.auth import api_key_of, bearer
+from central.auth import api_key_of
 from central.connections import whose
 from central.context import Central
 from central.database import faults
 from central.errors import RequestError
+from central.programs import bearer
 from central.regions import directory
 from central.sync import enrolment
 from central.tokens import token_hash

@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import uvicorn
-from fastapi import FastAPI
+from starlette.applications import Starlette
 
 from central.connections import Connections, guarded
 from central.errors import CannotServeError
@@ -52,12 +52,12 @@ class _Server(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-def run(app: FastAPI, settings: Settings, sockets: list[socket.socket]) -> None:
+def run(app: Starlette, settings: Settings, sockets: list[socket.socket]) -> None:
     """Serve until a signal ends it."""
     web_server(app, settings).run(sockets)
 
 
-def web_server(app: FastAPI, settings: Settings) -> uvicorn.Server:
+def web_server(app: Starlette, settings: Settings) -> uvicorn.Server:
     """What serves the application, with its ceilings."""
     rules = settings.connections
     connections = Connections(rules, settings.trusted_proxies, settings.base_url)

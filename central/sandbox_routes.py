@@ -11,12 +11,13 @@ from sqlalchemy import Connection, update
 
 from central import problems, schema
 from central.api_pages.answers import REFUSALS
-from central.auth import SANDBOX_PATH, Changing, Program
+from central.auth import SANDBOX_PATH, Program
 from central.context import Central, central_of
 from central.errors import RequestError
 from central.locking import lock_location
 from central.packages import service
 from central.packages.requests import ApiRequest
+from central.programs import Changing
 from central.sandbox.locker import Locker
 
 router = APIRouter(prefix=SANDBOX_PATH, tags=["sandbox"])

@@ -12,7 +12,7 @@ from central.console import BY, write
 from central.context import Central
 from central.operators import accounts, factors, passwords
 from central.pages import queries
-from central.pages.session import HOME
+from central.pages.paths import HOME
 from central.settings import Settings
 from kiosk.model.urls import path
 

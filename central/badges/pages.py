@@ -15,9 +15,10 @@ from central.carriers import carriers
 from central.context import Central, central_of
 from central.errors import RequestError
 from central.pages.forms import Text, carry_out
+from central.pages.paths import HOME
 from central.pages.rendering import page
 from central.pages.said import saying
-from central.pages.session import HOME, ActingAsAdminOfAll, AdministeringAll
+from central.pages.session import ActingAsAdminOfAll, AdministeringAll
 from kiosk.model.carriers import OPERATOR
 from kiosk.model.urls import path
 

@@ -11,7 +11,7 @@ from fastapi.responses import JSONResponse
 from sqlalchemy import Connection
 
 from central import simulated
-from central.auth import Couriers, Program
+from central.auth import Program
 from central.badges import drawing, issuing, keys, revoking, site_codes
 from central.badges.issuing import Issued, Wanted
 from central.badges.requests import BadgeWanted, RevocationWanted
@@ -19,6 +19,7 @@ from central.carriers import places
 from central.carriers.carriers import of_key
 from central.context import Central, central_of
 from central.errors import RequestError
+from central.programs import Couriers
 
 router = APIRouter(prefix="/v1", tags=["couriers"])
 REFUSALS: dict[int | str, dict[str, Any]] = {code: {} for code in (401, 403, 404, 409, 422, 429)}

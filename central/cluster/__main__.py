@@ -19,7 +19,7 @@ from central.cluster.folder import Folder
 from central.cluster.plan import ACCOUNT, FIRST_PORT
 from central.cluster.processes import pause, running
 from central.errors import CannotServeError
-from central.pages.session import HOME
+from central.pages.paths import HOME
 
 if TYPE_CHECKING:
     from central.cluster.local import LocalCluster

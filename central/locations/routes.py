@@ -8,11 +8,11 @@ from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi.responses import JSONResponse
 
 from central.api_pages.answers import REFUSALS
-from central.auth import Finding
 from central.context import central_of
 from central.locations import feed
 from central.locations.feed import Asked
 from central.packages.list_routes import Cursor, Limit, Moment
+from central.programs import Finding
 
 router = APIRouter(prefix="/v1", tags=["locations"])
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Query, Request, Response
 
-from central.auth import bearer
 from central.context import central_of
 from central.locations import site_files
+from central.programs import bearer
 from kiosk.sync.contract import SiteFileAnswer
 
 router = APIRouter(prefix="/v1", tags=["kiosks"])

@@ -7,12 +7,12 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request
 
 from central.api_pages.answers import REFUSALS
-from central.auth import Announcing, Reading
 from central.context import central_of
 from central.packages import bulk, cursors, listing
 from central.packages.bulk import Bulk
 from central.packages.listing import Asked
 from central.packages.once import IdempotencyKey
+from central.programs import Announcing, Reading
 from kiosk.model.barcode import BARCODE_LENGTH_MAX
 from kiosk.model.fields import YEAR_2100_MS
 

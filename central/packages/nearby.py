@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query, Request
 from sqlalchemy import Connection, select
 
 from central import schema
-from central.auth import Program, bearer
+from central.auth import Program
 from central.context import Central, central_of
 from central.errors import wrong_field
 from central.packages import reservations
@@ -17,6 +17,7 @@ from central.packages.nearest import nearest
 from central.packages.requests import Words
 from central.packages.room_requests import Reserve
 from central.packages.sizes import Asker
+from central.programs import bearer
 from central.sync import enrolment
 from kiosk.model.carriers import CARRIER_ID, OPERATOR
 from kiosk.model.clock import HOUR_MS

@@ -7,13 +7,13 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Query, Request, Response
 
 from central.api_pages.answers import REFUSALS
-from central.auth import Announcing, Finding
 from central.context import central_of
 from central.packages import reservation_list, reservations
 from central.packages.list_routes import Cursor, Limit
 from central.packages.once import IdempotencyKey, once
 from central.packages.reservation_list import Asked
 from central.packages.room_requests import Renew, Reserve, Room
+from central.programs import Announcing, Finding
 
 router = APIRouter(prefix="/v1", tags=["room"])
 LocationId = Path(max_length=64, description="The location's id.")

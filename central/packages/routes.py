@@ -10,7 +10,7 @@ from sqlalchemy import Connection, select
 
 from central import schema, simulated
 from central.api_pages.answers import REFUSALS
-from central.auth import Announcing, Changing, Finding, Program, Reading
+from central.auth import Program
 from central.carriers import places
 from central.context import Central, central_of
 from central.errors import not_found
@@ -19,6 +19,7 @@ from central.packages.nearest import COUNT_MAX, nearest, neighbours
 from central.packages.once import IdempotencyKey, once
 from central.packages.requests import Announcement, Longer, Owner, Person, Recall
 from central.packages.sizes import Asker, room_for, sizes_of
+from central.programs import Announcing, Changing, Finding, Reading
 from central.regions import directory
 from central.settings import Settings
 

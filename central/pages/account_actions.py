@@ -16,12 +16,11 @@ from central.operators import accounts, factors, passwords
 from central.pages import queries
 from central.pages.forms import Text, carry_out, only
 from central.pages.listing import Wanted, WantedList, by, of_rows
+from central.pages.paths import CONFIRM, HOME
 from central.pages.rendering import page
 from central.pages.said import saying
 from central.pages.session import (
-    CONFIRM,
     FRESH_S,
-    HOME,
     ActingAsAdmin,
     Administering,
     Operator,

@@ -30,8 +30,9 @@ from central.pages import lists, queries
 from central.pages.forms import Text, carry_out, only
 from central.pages.list_pages import keys_page, staff_page
 from central.pages.listing import Wanted
+from central.pages.paths import HOME
 from central.pages.said import saying
-from central.pages.session import HOME, ActingAsAdmin, ActingAsAdminOfAll, ActingAsOperator
+from central.pages.session import ActingAsAdmin, ActingAsAdminOfAll, ActingAsOperator
 from central.sandbox.making import make
 from central.sync import claims, quarantine, staff
 from central.sync.staff_list import EVERYWHERE

@@ -13,8 +13,9 @@ from central.context import Central, central_of
 from central.pages import queries
 from central.pages.forms import Text, carry_out
 from central.pages.listing import WantedList, by, of_rows
+from central.pages.paths import HOME
 from central.pages.rendering import page
-from central.pages.session import HOME, ActingAsAdmin, Administering
+from central.pages.session import ActingAsAdmin, Administering
 from central.sync import moving
 
 router = APIRouter(prefix=HOME, include_in_schema=False)

@@ -15,8 +15,9 @@ from central.errors import RequestError
 from central.pages.forms import Text, carry_out
 from central.pages.listing import Listed, WantedList, by, of_rows
 from central.pages.naming import Names, names
+from central.pages.paths import HOME
 from central.pages.rendering import page
-from central.pages.session import HOME, ActingAsAdminOfAll, AdministeringAll
+from central.pages.session import ActingAsAdminOfAll, AdministeringAll
 
 router = APIRouter(prefix=HOME, include_in_schema=False)
 PAGE = "/carriers"

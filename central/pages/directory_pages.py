@@ -16,9 +16,10 @@ from central.areas.visible import of_location
 from central.context import Central, central_of
 from central.errors import RequestError
 from central.pages.forms import carry_out
+from central.pages.paths import HOME
 from central.pages.rendering import page
 from central.pages.said import saying
-from central.pages.session import HOME, ActingAsAdmin, Operator, Viewing
+from central.pages.session import ActingAsAdmin, Operator, Viewing
 from central.residents import directory
 from central.residents.directory import Plan
 from central.residents.reading import COLUMNS, Households, read_directory

@@ -12,8 +12,8 @@ from sqlalchemy import Connection
 from central.areas.visible import About
 from central.context import Central, central_of
 from central.errors import RequestError, one_line
+from central.pages.paths import HOME
 from central.pages.said import saying
-from central.pages.session import HOME
 
 T = TypeVar("T")
 Operation: TypeAlias = Callable[[Connection, Central], T]

@@ -17,12 +17,9 @@ from starlette.responses import Response
 from central.context import Central, central_of
 from central.errors import RequestError
 from central.operators import sessions
+from central.pages.paths import ACCOUNT, CONFIRM, HOME, SIGN_IN
 from central.pages.rendering import HEADERS, page
 from central.pages.session import (
-    ACCOUNT,
-    CONFIRM,
-    HOME,
-    SIGN_IN,
     Beginner,
     NotSignedInError,
     StepNeededError,

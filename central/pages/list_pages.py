@@ -9,9 +9,10 @@ from fastapi import APIRouter, Query, Request, Response
 from central.context import central_of
 from central.pages import lists, naming, queries
 from central.pages.listing import Listed, Wanted, WantedList, by, of_rows
+from central.pages.paths import HOME
 from central.pages.proving import write_down_views
 from central.pages.rendering import page
-from central.pages.session import HOME, Administering, AdministeringAll, Operator, Viewing
+from central.pages.session import Administering, AdministeringAll, Operator, Viewing
 
 router = APIRouter(prefix=HOME, include_in_schema=False)
 PackageStatus = Annotated[str, Query(pattern=f"^({'|'.join(lists.STATUSES)}|)$")]

@@ -16,15 +16,10 @@ from central.context import Central, audit, central_of
 from central.errors import RequestError, not_found
 from central.locations.changes import describe
 from central.pages.forms import Text, carry_out, only
+from central.pages.paths import HOME
 from central.pages.rendering import Ways, page
 from central.pages.said import saying
-from central.pages.session import (
-    HOME,
-    ActingAsAdmin,
-    ActingAsOperator,
-    Operator,
-    require_opening_factor,
-)
+from central.pages.session import ActingAsAdmin, ActingAsOperator, Operator, require_opening_factor
 from central.sync import commands, enrolment, moving
 from kiosk.model.commands import Open, SlotService
 from kiosk.model.location import GIVEN_BY_STAFF, Service

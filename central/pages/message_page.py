@@ -24,9 +24,10 @@ from central.notify import leasing
 from central.notify.message import Dropped, Message, Unreachable
 from central.notify.messages import compose
 from central.pages.list_pages import names_of
+from central.pages.paths import HOME
 from central.pages.proving import write_down_views
 from central.pages.rendering import page
-from central.pages.session import HOME, Viewing
+from central.pages.session import Viewing
 from kiosk.model.pickup_code import delegate_code, make_code
 
 router = APIRouter(prefix=HOME, include_in_schema=False)

@@ -15,15 +15,12 @@ from central.errors import RequestError
 from central.operators import accounts, factors, passkeys, passwords, sessions
 from central.operators.sessions import Proof, Session, Standing
 from central.pages.forms import carry_out
+from central.pages.paths import ACCOUNT, ENROL, HOME, SIGN_IN
 from central.pages.proving import address_of
 from central.pages.rendering import page
 from central.pages.said import saying
 from central.pages.session import (
-    ACCOUNT,
-    ENROL,
     FRESH_S,
-    HOME,
-    SIGN_IN,
     ActingAsViewer,
     ActingBeginner,
     Beginner,

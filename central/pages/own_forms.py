@@ -14,8 +14,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from central.context import Central
 from central.errors import RequestError
+from central.pages.paths import HOME
 from central.pages.rendering import refused_page
-from central.pages.session import HOME
 
 READING = ("GET", "HEAD", "OPTIONS")
 

@@ -14,6 +14,7 @@ from central.operators import accounts, factors, passkeys
 from central.operators.sessions import Proof, Standing
 from central.pages.forms import carry_out
 from central.pages.own_account import added, require_another, require_may_set_up
+from central.pages.paths import ACCOUNT, HOME
 from central.pages.proving import (
     address_of,
     address_wait_s,
@@ -27,8 +28,6 @@ from central.pages.proving import (
 )
 from central.pages.rendering import page
 from central.pages.session import (
-    ACCOUNT,
-    HOME,
     ActingAnybody,
     ActingAsViewer,
     ActingBeginner,

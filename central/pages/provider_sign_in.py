@@ -15,15 +15,10 @@ from central.errors import CannotServeError, not_found
 from central.operators import single_sign_on
 from central.operators.sessions import Way
 from central.operators.single_sign_on import Person, Provider, ProviderError, RefusedError
+from central.pages.paths import HOME, SIGN_IN
 from central.pages.proving import address_of, address_wait_s, slow
 from central.pages.rendering import page
-from central.pages.session import (
-    HOME,
-    SIGN_IN,
-    end_provider_state,
-    provider_state,
-    set_provider_state,
-)
+from central.pages.session import end_provider_state, provider_state, set_provider_state
 from central.pages.sign_in import begun
 from kiosk.model.invariants import present
 from kiosk.model.urls import asking

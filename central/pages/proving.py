@@ -15,17 +15,8 @@ from central import viewed
 from central.context import Central, audit, central_of
 from central.operators import factors, sessions, throttle
 from central.operators.sessions import Proof, Session, Standing
-from central.pages.session import (
-    ACCOUNT,
-    CONFIRM,
-    FACTOR,
-    HOME,
-    SIGN_IN,
-    Operator,
-    known_device,
-    set_known_device,
-    set_session,
-)
+from central.pages.paths import ACCOUNT, CONFIRM, FACTOR, HOME, SIGN_IN
+from central.pages.session import Operator, known_device, set_known_device, set_session
 from central.rates import Rates
 from kiosk.model.urls import asking, path
 

@@ -12,8 +12,9 @@ from sqlalchemy import Connection
 from central.areas.visible import of_location
 from central.context import Central, audit, central_of
 from central.pages.forms import Text, carry_out
+from central.pages.paths import HOME
 from central.pages.rendering import HEADERS
-from central.pages.session import HOME, ActingAsAdmin, ActingAsOperator, LookingAsOperator, Operator
+from central.pages.session import ActingAsAdmin, ActingAsOperator, LookingAsOperator, Operator
 from central.remote import asking, files
 from central.remote.asking import Help
 from kiosk.model.commands import (

@@ -17,8 +17,8 @@ from central.errors import RequestError
 from central.notify.words import languages
 from central.pages.listing import AMONG
 from central.pages.naming import NO_NAMES
+from central.pages.paths import HOME
 from central.pages.said import MARK, said
-from central.pages.session import HOME
 from central.plain_texts import plain
 from central.schema import LIVE
 from kiosk.model.commands import REMOTE_SETTINGS

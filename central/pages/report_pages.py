@@ -17,9 +17,10 @@ from central.areas.visible import Reach
 from central.context import Central, central_of
 from central.pages import naming, queries, reports
 from central.pages.listing import AMONG, SHOWN, WantedList, by, of_rows
+from central.pages.paths import HOME
 from central.pages.rendering import HEADERS, page
 from central.pages.routes import Area
-from central.pages.session import HOME, Viewing
+from central.pages.session import Viewing
 from central.periods import Period, day_of, period_of
 from central.reports import by_carrier, over_time
 from central.sync.tally import OF_CARRIERS, OF_DAYS

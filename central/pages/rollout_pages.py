@@ -16,16 +16,10 @@ from central.errors import RequestError, wrong_field
 from central.pages import queries
 from central.pages.forms import Text, carry_out
 from central.pages.listing import WantedList, by, of_query, of_rows
+from central.pages.paths import HOME
 from central.pages.rendering import page
 from central.pages.said import saying
-from central.pages.session import (
-    HOME,
-    ActingAsAdmin,
-    ActingAsOperator,
-    Administering,
-    Operator,
-    Viewing,
-)
+from central.pages.session import ActingAsAdmin, ActingAsOperator, Administering, Operator, Viewing
 from central.rollouts import changes, fleet, reading
 from central.rollouts.changes import Who, of_rollout
 from central.rollouts.planning import HOUR_S, Plan

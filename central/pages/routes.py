@@ -27,9 +27,10 @@ from central.pages import (
     queries,
 )
 from central.pages.listing import PageNumber
+from central.pages.paths import HOME
 from central.pages.proving import write_down_views
 from central.pages.rendering import page
-from central.pages.session import HOME, Operator, Viewing
+from central.pages.session import Operator, Viewing
 from kiosk.model.clock import DAY_MS
 
 router = APIRouter(prefix=HOME, include_in_schema=False)

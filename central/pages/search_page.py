@@ -11,9 +11,10 @@ from central import schema
 from central.areas.visible import Reach, areas_visible_to, visible_to
 from central.context import central_of
 from central.pages import lists, naming
+from central.pages.paths import HOME
 from central.pages.proving import write_down_views
 from central.pages.rendering import page
-from central.pages.session import HOME, Viewing
+from central.pages.session import Viewing
 from kiosk.model.person import kept_number
 
 router = APIRouter(prefix=HOME, include_in_schema=False)

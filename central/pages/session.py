@@ -16,6 +16,7 @@ from central.context import Central, central_of
 from central.errors import RequestError
 from central.operators import sessions
 from central.operators.sessions import TOUCHED_EVERY_MS, Session, Standing
+from central.pages.paths import CONFIRM, ENROL, FACTOR
 from central.tokens import same
 from kiosk.model.urls import asking
 
@@ -26,12 +27,6 @@ DEVICE_S = 400 * 86_400
 """As long as browsers keep a cookie at most."""
 FRESH_S = 600
 """What guards the account itself is changed only so soon after its owner proved who they are."""
-HOME = "/operators"
-SIGN_IN = f"{HOME}/sign-in"
-FACTOR = f"{SIGN_IN}/factor"
-ACCOUNT = f"{HOME}/account"
-ENROL = f"{ACCOUNT}/app"
-CONFIRM = f"{HOME}/confirm"
 
 
 class NotSignedInError(Exception):

@@ -14,6 +14,7 @@ from central.context import Central, alarm, audit, central_of
 from central.errors import RequestError
 from central.operators import accounts, factors, passkeys, passwords, sessions, throttle
 from central.operators.sessions import Proof, Session, Standing, Way
+from central.pages.paths import FACTOR, HOME, SIGN_IN
 from central.pages.proving import (
     address_of,
     address_wait_s,
@@ -32,9 +33,6 @@ from central.pages.proving import (
 )
 from central.pages.rendering import page
 from central.pages.session import (
-    FACTOR,
-    HOME,
-    SIGN_IN,
     ActingAnybody,
     Anybody,
     Operator,

@@ -12,9 +12,10 @@ from central.context import Central, central_of
 from central.errors import RequestError
 from central.locations import site_files
 from central.pages.forms import only
+from central.pages.paths import HOME
 from central.pages.rendering import page
 from central.pages.said import saying
-from central.pages.session import HOME, ActingAsAdmin, Operator, Viewing
+from central.pages.session import ActingAsAdmin, Operator, Viewing
 from kiosk.model.urls import path
 
 router = APIRouter(prefix=HOME, include_in_schema=False)

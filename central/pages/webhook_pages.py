@@ -17,9 +17,10 @@ from central.errors import RequestError
 from central.pages.forms import Text, carry_out
 from central.pages.listing import Listed, Wanted, WantedList, by, of_query, of_rows
 from central.pages.naming import Names, names
+from central.pages.paths import HOME
 from central.pages.rendering import page
 from central.pages.said import saying
-from central.pages.session import HOME, ActingAsAdminOfAll, AdministeringAll, Operator
+from central.pages.session import ActingAsAdminOfAll, AdministeringAll, Operator
 from central.webhooks import deliveries, endpoints
 from central.webhooks.destinations import URL_MAX
 from central.webhooks.events import EVERYTHING, SAID

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Query, Request
 
-from central.auth import Finding
 from central.context import central_of
+from central.programs import Finding
 from central.regions import directory
 
 router = APIRouter(prefix="/v1", tags=["regions"])

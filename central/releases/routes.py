@@ -10,9 +10,9 @@ from fastapi.responses import FileResponse
 from sqlalchemy import Connection, select
 
 from central import schema
-from central.auth import bearer
 from central.context import Central, central_of
 from central.errors import RequestError
+from central.programs import bearer
 from central.releases import files, publishing
 from central.sync.enrolment import DENIED
 from central.tokens import token_hash

@@ -6,8 +6,8 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
-from central.auth import bearer
 from central.context import central_of
+from central.programs import bearer
 from central.remote import files
 
 router = APIRouter(prefix="/v1", tags=["kiosks"])

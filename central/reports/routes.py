@@ -7,10 +7,10 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Query, Request
 
 from central.api_pages.answers import REFUSALS
-from central.auth import Reading
 from central.context import central_of
 from central.packages.list_routes import Cursor, Limit
 from central.periods import period_of
+from central.programs import Reading
 from central.reports import by_carrier
 
 router = APIRouter(prefix="/v1", tags=["packages"])

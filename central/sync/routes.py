@@ -12,11 +12,11 @@ from pydantic import BaseModel, ValidationError
 from sqlalchemy import Connection
 
 from central import problems
-from central.auth import bearer
 from central.connections import standing_aside
 from central.context import alarm_daily, central_of
 from central.errors import RequestError
 from central.locking import lock_location
+from central.programs import bearer
 from central.sync import (
     directory_answer,
     enrolment,

@@ -8,10 +8,11 @@ from typing import Any, Literal
 from fastapi import APIRouter, Path, Query, Request, Response
 from sqlalchemy import Connection
 
-from central.auth import Hooking, Program
+from central.auth import Program
 from central.carriers.visible import Visible, visible_to
 from central.context import Central, central_of
 from central.errors import RequestError
+from central.programs import Hooking
 from central.webhooks import deliveries, endpoints
 from central.webhooks.events import SAID
 from central.webhooks.requests import ChangedReceiver, NewReceiver, NewSecret, Replay

@@ -13,7 +13,8 @@ import pytest
 import requests
 from selenium.webdriver import Chrome
 
-from central.pages.session import COOKIE, HOME
+from central.pages.paths import HOME
+from central.pages.session import COOKIE
 from tests.accessibility.axe import WIDTH_PX, in_the_dark, set_width, violations
 from tests.accessibility.web_pages import Pages, pages
 from tests.support.chromium import running_chromium

@@ -15,7 +15,8 @@ from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.ui import WebDriverWait
 
 from central.auth import Role
-from central.pages.session import COOKIE, HOME
+from central.pages.paths import HOME
+from central.pages.session import COOKIE
 from tests.accessibility.axe import WIDTH_PX, set_width, violations
 from tests.accessibility.test_web import SAMPLE
 from tests.accessibility.web_pages import Pages, pages

@@ -16,7 +16,8 @@ from central import schema
 from central.areas import tree
 from central.auth import Role
 from central.carriers.visible import Visible
-from central.pages.session import COOKIE, HOME
+from central.pages.paths import HOME
+from central.pages.session import COOKIE
 from central.webhooks import endpoints
 from central.webhooks.tables import webhook_endpoint
 from kiosk.model.carriers import OPERATOR

@@ -18,7 +18,8 @@ from central.app import ROUTERS
 from central.auth import Role
 from central.errors import RequestError
 from central.operators import accounts, factors, passwords, throttle
-from central.pages.session import COOKIE, DEVICE_COOKIE, HOME
+from central.pages.paths import HOME
+from central.pages.session import COOKIE, DEVICE_COOKIE
 from central.pages.sign_in import GUESSES
 from central.settings import SignIn
 from tests.support.central_server import Server

@@ -10,7 +10,7 @@ import pytest
 
 from central import schema
 from central.auth import Role
-from central.pages.session import HOME
+from central.pages.paths import HOME
 from central.settings import SignIn
 from tests.support.central_server import Server
 from tests.support.operators import Visitor, account, options_on

@@ -15,7 +15,8 @@ from central import schema
 from central.areas import tree
 from central.auth import Role
 from central.operators import accounts
-from central.pages.session import COOKIE, HOME
+from central.pages.paths import HOME
+from central.pages.session import COOKIE
 from central.settings import SignIn, SingleSignOn
 from tests.support.central_server import Server
 from tests.support.oidc_provider import CLIENT, KIM, SECRET, running_provider, set_next

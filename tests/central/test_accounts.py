@@ -21,7 +21,7 @@ from central.building import build
 from central.command_line import cli
 from central.database import alembic_config
 from central.operators import accounts
-from central.pages.session import HOME
+from central.pages.paths import HOME
 from central.settings import Settings, SignIn
 from tests.support.central_server import EVA, LOCATION, Journal, Server, announce
 from tests.support.operators import PASSWORD, Browser, Visitor, account, sync

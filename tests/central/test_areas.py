@@ -22,7 +22,7 @@ from central.context import alarm
 from central.errors import RequestError
 from central.operators import accounts
 from central.pages import queries, reports
-from central.pages.session import HOME
+from central.pages.paths import HOME
 from central.remote import asking
 from central.sync import moving, staff
 from central.sync.staff_list import page_of

@@ -16,7 +16,7 @@ from sqlalchemy import insert
 
 from central import schema
 from central.auth import Role
-from central.pages.session import HOME
+from central.pages.paths import HOME
 from kiosk.store.writer import ChainHead
 from kiosk.sync.client import Identity, SyncClient
 from kiosk.sync.contract import Status

@@ -20,7 +20,7 @@ from fastapi.routing import APIRoute
 from central import schema
 from central.auth import Role
 from central.database.texts import is_takeable, takeable
-from central.pages.session import HOME
+from central.pages.paths import HOME
 from tests.support.central_server import Journal, Server
 from tests.support.hostile_journal import HostileJournal
 from tests.support.operators import Browser

@@ -43,7 +43,7 @@ from central.pages import (
     site_file_pages,
     webhook_pages,
 )
-from central.pages.session import HOME
+from central.pages.paths import HOME
 from kiosk.adapters import verify_pin
 from kiosk.model.clock import HOUR_MS
 from kiosk.model.events import Event, EventKind, canonical_json, chain_hash

@@ -18,7 +18,8 @@ from central import schema
 from central.areas import tree
 from central.auth import Role
 from central.operators import accounts
-from central.pages.session import COOKIE, HOME
+from central.pages.paths import HOME
+from central.pages.session import COOKIE
 from central.settings import SignIn
 from tests.support.central_server import LOCATION, Journal, Mailbox, Server, announce
 from tests.support.chromium import running_chromium

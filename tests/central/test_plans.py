@@ -25,7 +25,7 @@ from central.areas import tree
 from central.auth import Role
 from central.database.partitions import months_of
 from central.monitoring import figures
-from central.pages.session import HOME
+from central.pages.paths import HOME
 from central.retention import prune
 from central.sync import moving
 from kiosk.model.clock import DAY_MS, HOUR_MS

@@ -19,7 +19,8 @@ from fastapi import FastAPI
 
 from central import links, schema
 from central.auth import Role, Scope
-from central.pages.session import COOKIE, HOME
+from central.pages.paths import HOME
+from central.pages.session import COOKIE
 from tests.support.central_server import EVA, LOCATION, Journal, Server, announce, mail_server
 from tests.support.operators import Browser, obey, sync
 from tests.support.page_rules import ASKS_FOR as PAGES

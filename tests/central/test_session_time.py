@@ -9,7 +9,8 @@ import pytest
 import requests
 
 from central.auth import Role
-from central.pages.session import COOKIE, HOME
+from central.pages.paths import HOME
+from central.pages.session import COOKIE
 from kiosk.model.clock import HOUR_MS
 from tests.support.central_server import LOCATION, Server
 from tests.support.operators import PASSWORD, Browser

@@ -23,7 +23,7 @@ from central.adapters import SystemClock
 from central.auth import Role
 from central.errors import RequestError
 from central.monitoring import figures
-from central.pages.session import HOME
+from central.pages.paths import HOME
 from central.periods import LONGEST_DAYS
 from tests.bench.figures import timed
 from tests.support.central_server import Server, TurnedClock

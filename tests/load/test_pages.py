@@ -12,7 +12,8 @@ import pytest
 
 from central.adapters import SystemClock
 from central.auth import Role
-from central.pages.session import COOKIE, HOME
+from central.pages.paths import HOME
+from central.pages.session import COOKIE
 from tests.accessibility.axe import set_width
 from tests.load.fill import Past, fill
 from tests.load.pages import PAGES

@@ -13,7 +13,7 @@ import requests
 
 from central.auth import Role
 from central.operators import accounts
-from central.pages.session import HOME
+from central.pages.paths import HOME
 from kiosk.store import commands as kiosk_commands
 from kiosk.sync.contract import SyncAnswer
 from kiosk.sync.receiving import receive
