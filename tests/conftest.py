@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import inspect
+from collections import Counter
 from collections.abc import Iterator
 
 import pytest
@@ -38,7 +39,10 @@ def _databases_dropped() -> Iterator[None]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Leave out on PostgreSQL what is about SQLite alone."""
+    """Begin with the files of few tests: those are the long ones, and none is to be alone at the
+    end. Leave out on PostgreSQL what is about SQLite alone."""
+    in_file = Counter(item.path for item in items)
+    items.sort(key=lambda item: in_file[item.path])
     for item in items if postgresql.IS_WANTED else ():
         for marker in item.iter_markers("sqlite_only"):
             item.add_marker(pytest.mark.skip(reason=marker.args[0]))

@@ -7,6 +7,7 @@ environment is used, no redirect is followed, and of an answer no more is read t
 from __future__ import annotations
 
 import asyncio
+import functools
 import socket
 import ssl
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
@@ -195,6 +196,8 @@ def retry_after_ms(text: str, now_ms: int) -> int | None:
     return None
 
 
+@functools.cache
 def tls_of(ca: Path | None) -> ssl.SSLContext:
-    """What holds certificates against the host of a URL."""
+    """What holds certificates against the host of a URL; to read all that the machine trusts takes
+    longer than all else of a server's start."""
     return ssl.create_default_context(cafile=None if ca is None else str(ca))

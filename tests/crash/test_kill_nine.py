@@ -28,8 +28,8 @@ from tests.support.simulator_process import SimulatorProcess
 ROOT = Path(__file__).parents[2]
 PROGRAM = ROOT / "tests" / "support" / "busy_kiosk.py"
 IS_NIGHTLY = os.environ.get("TEST_BUDGET") == "nightly"
-KILLS = 10_000 if IS_NIGHTLY else 40
-WINDOW_KILLS = 1_000 if IS_NIGHTLY else 7
+KILLS = 10_000 if IS_NIGHTLY else 20
+WINDOW_KILLS = 1_000 if IS_NIGHTLY else 4
 BUSY_S = (0.0, 1.2)
 """How long a process may be busy before it is killed, counted from when it serves people."""
 

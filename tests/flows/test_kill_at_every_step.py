@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,6 +31,9 @@ from tests.support.flow_site import (
     running,
 )
 from tests.support.virtual_loop import run_virtually
+
+STRIDE = 1 if os.environ.get("TEST_BUDGET") == "nightly" else 3
+"""At every so many transactions."""
 
 
 class KilledError(BaseException):
@@ -168,7 +172,7 @@ def test_killed_before_and_after_every_transaction(tmp_path: Path) -> None:
     run_virtually(until_death(make_world(tmp_path, "whole"), whole, seen))
     assert seen.thanked, "the day itself must go well"
     ends = set()
-    for step in range(1, whole.steps + 1):
+    for step in range(1, whole.steps + 1, STRIDE):
         for after_commit in (False, True):
             world = make_world(tmp_path, f"{step}-{after_commit}")
             death, seen = Death(step, after_commit), Seen()

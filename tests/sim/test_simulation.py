@@ -63,7 +63,7 @@ from tests.sim.site import Site
 
 ROOT = Path(__file__).parents[2]
 IS_NIGHTLY = os.environ.get("TEST_BUDGET") == "nightly"
-STEPS = 5_000_000 if IS_NIGHTLY else 15_000
+STEPS = 5_000_000 if IS_NIGHTLY else 10_000
 CAUGHT_WITHIN = 10_000
 
 
@@ -328,7 +328,7 @@ def test_a_delegate_opens_again_also_where_another_was_named_meanwhile(
 
 def test_a_trace_does_not_depend_on_pythons_hash_seed() -> None:
     traces = set()
-    for hash_seed in ("0", "1", "2"):
+    for hash_seed in ("0", "1"):
         done = subprocess.run(
             [sys.executable, "-m", "tests.sim", "--steps", "5000", "--seed", "239792938", "--json"],
             cwd=Path(__file__).parents[2],
