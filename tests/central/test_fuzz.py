@@ -14,7 +14,7 @@ import requests
 from central.settings import Limits
 from tests.support.central_server import LOCATION, Journal, Server, announce
 
-EXAMPLES = 2000 if os.environ.get("TEST_BUDGET") == "nightly" else 15
+EXAMPLES = 2000 if os.environ.get("TEST_BUDGET") == "nightly" else 8
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ class Budget:
     """Every so many writes of a story one is refused; at 1 in every way that there is."""
 
 
-EVERY_TEST = Budget(images=2_000, fault_stride=61, sticky=False, refusal_stride=11)
+EVERY_TEST = Budget(images=1_000, fault_stride=61, sticky=False, refusal_stride=11)
 NIGHTLY = Budget(images=1_000_000, fault_stride=1, sticky=True, refusal_stride=1)
 
 

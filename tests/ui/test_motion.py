@@ -69,17 +69,20 @@ def test_an_open_door_pulses_until_the_screen_is_left(fake_user: FakeUser) -> No
 def test_wrong_digits_shake_once(fake_user: FakeUser, monkeypatch: pytest.MonkeyPatch) -> None:
     from kiosk.ui import motion
 
-    monkeypatch.setattr(motion, "SHAKE_S", 2.0)  # also a machine with other work sees each step
+    monkeypatch.setattr(motion, "SHAKE_S", 100.0)  # so slow that each moment of it is seen
     page = fake_user.show(WRONG)
-    ways = set()
     [shaking] = page.motions
 
-    def is_at_rest() -> bool:
-        ways.add(page.field._shift.x)
-        return not shaking.is_moving
+    def go_to(share: float) -> None:
+        shaking._begun_s = fake_user.kivy.Clock.get_boottime() - share * motion.SHAKE_S
 
-    wait(fake_user, is_at_rest)
-    assert min(ways) < 0 < max(ways) and page.field._shift.x == 0
+    go_to(0.25)
+    wait(fake_user, lambda: page.field._shift.x > 0)
+    go_to(0.75)
+    wait(fake_user, lambda: page.field._shift.x < 0)
+    go_to(1.0)
+    wait(fake_user, lambda: not shaking.is_moving)
+    assert page.field._shift.x == 0
     page.update(replace(WRONG, wait_s=0))
     assert not shaking.is_moving, "the same refusal is said once"
 
