@@ -49,16 +49,13 @@ BACK = (Choice.BACK,)
 
 
 def sample(panel: str, *, is_access: bool) -> Iterator[tuple[str, list[tuple[str, Any]]]]:
-    """The views of each language: all of them by night, else every second view in one language,
-    and on other panels, in both modes, those between."""
+    """The views of each language: all of them by night, else each view in one language, another
+    one on each panel and in each mode."""
     views = sample_views()
     kind = KINDS.index((panel, is_access))
     for place, language in enumerate(LANGUAGES):
-        step = 2 * len(LANGUAGES)
-        yield (
-            language,
-            views if IS_NIGHTLY else views[(2 * place + kind + kind // 2) % step :: step],
-        )
+        step = len(LANGUAGES)
+        yield language, views if IS_NIGHTLY else views[(place + kind) % step :: step]
 
 
 def faults_for_weak_eyes_and_hands(page: Any, panel: Any) -> Iterator[str]:
