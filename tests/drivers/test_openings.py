@@ -26,7 +26,7 @@ ENOUGH = 90
 """Openings within which a bank that is not true is found out."""
 
 
-@pytest.mark.timeout(120 if OPENINGS == 2_000 else 7200)
+@pytest.mark.timeout(600 if OPENINGS == 2_000 else 7200)
 @pytest.mark.parametrize("line", LINES)
 def test_every_outcome_is_true_and_no_unlock_is_sent_twice(
     line: str, caplog: pytest.LogCaptureFixture

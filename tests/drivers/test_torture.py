@@ -43,7 +43,7 @@ fuzzing = settings(
     derandomize=not IS_NIGHTLY,
     suppress_health_check=list(HealthCheck),
 )
-patient = pytest.mark.timeout(0 if IS_NIGHTLY else 120)
+patient = pytest.mark.timeout(0 if IS_NIGHTLY else 600)
 
 
 def wiring(name: str, **settings: object) -> dict[str, Any]:

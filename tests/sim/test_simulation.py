@@ -86,7 +86,7 @@ def play(seed: int, steps: int, folder: Path) -> Run:
     return run
 
 
-@pytest.mark.timeout(0 if IS_NIGHTLY else 120)
+@pytest.mark.timeout(0 if IS_NIGHTLY else 600)
 @pytest.mark.parametrize("seed", SEEDS)
 def test_nothing_that_must_hold_is_broken(scratch: Path, seed: int) -> None:
     counts = play(seed, STEPS, scratch).counts()
