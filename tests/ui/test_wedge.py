@@ -119,21 +119,29 @@ def test_a_held_key_counts_once_and_a_trembling_hand_once_in_the_access_mode(
     machine: Machine,
 ) -> None:
     """Neither harms a person's own doubles, nor a scanner's, that come a few milliseconds apart."""
+    # A hand keeps its pace whatever the machine does; xdotool on a busy one may not.
     for _ in range(ATTEMPTS):
         machine.keys(2, *CODE, "Return")
         if machine.until(SCANNED, patience_s=2.0):
             break
-    machine.screen._run("xdotool", "keydown", "5", "sleep", "1.5", "keyup", "5")
-    machine.keys(150, *"1147", "Return")
-    assert machine.until("Entered(text='51147')"), machine.lines()
+    for _ in range(ATTEMPTS):
+        machine.screen._run("xdotool", "keydown", "5", "sleep", "1.5", "keyup", "5")
+        machine.keys(150, *"1147", "Return")
+        if machine.until("Entered(text='51147')", patience_s=3.0):
+            break
+    assert "Entered(text='51147')" in machine.lines(), machine.lines()
     machine.keys(150, "KP_Add")
     assert machine.until(repr(Preference(is_access=True))), machine.lines()
-    machine.screen._run("xdotool", "keydown", "KP_4", "sleep", "1.5", "keyup", "KP_4")
-    for key, pause_s in (("KP_4", "0.1"), ("KP_7", "0.6"), ("KP_7", "0.6"), ("KP_9", "0.1")):
-        machine.screen._run("xdotool", "key", key, "sleep", pause_s)
-    machine.keys(100, "KP_9")
-    machine.screen._run("xdotool", "sleep", "0.6", "key", "KP_1", "sleep", "0.4", "key", "KP_Enter")
-    assert machine.until("Entered(text='47791')"), "\n".join(machine.lines())
+    for _ in range(ATTEMPTS):
+        machine.screen._run("xdotool", "keydown", "KP_4", "sleep", "1.5", "keyup", "KP_4")
+        for key, pause_s in (("KP_4", "0.1"), ("KP_7", "0.6"), ("KP_7", "0.6"), ("KP_9", "0.1")):
+            machine.screen._run("xdotool", "key", key, "sleep", pause_s)
+        machine.keys(100, "KP_9")
+        last = ("key", "KP_1", "sleep", "0.4", "key", "KP_Enter")
+        machine.screen._run("xdotool", "sleep", "0.6", *last)
+        if machine.until("Entered(text='47791')", patience_s=3.0):
+            break
+    assert "Entered(text='47791')" in machine.lines(), "\n".join(machine.lines())
     line = "Scanned(text='340434161094042557', seems_misread=False)"
     for _ in range(ATTEMPTS):
         machine.keys(2, *PAD, "KP_Enter")
