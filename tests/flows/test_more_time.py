@@ -81,6 +81,26 @@ async def test_the_screen_hears_when_what_it_shows_ends_by_itself() -> None:
     assert panel.ends[-1] == 15 * ACCESS_PACE
 
 
+async def test_a_press_on_the_warning_answers_no_question_that_it_hides() -> None:
+    class Panel:
+        """Shows it to nobody."""
+
+        def show(self, view: View) -> None: ...
+
+    person = Person(Panel())
+    choices = (Choice.IT_IS_EMPTY, Choice.SOMETHING_INSIDE)
+    question = Ask(question=Question.IS_IT_EMPTY, slot="7", choices=choices)
+    person.show(question)
+    answer = asyncio.create_task(person.next(30))
+    await asyncio.sleep(31)
+    assert isinstance(person.view, Ask) and person.view.question is Question.NEED_MORE_TIME
+    person.happened(Pressed(Choice.IT_IS_EMPTY))
+    await asyncio.sleep(1)
+    assert person.view == question and not answer.done()
+    person.happened(Pressed(Choice.SOMETHING_INSIDE))
+    assert await answer == Pressed(Choice.SOMETHING_INSIDE)
+
+
 async def test_at_least_ten_times_more_time_is_given_and_silence_ends_it(tmp_path: Path) -> None:
     async with fresh_kiosk(tmp_path) as kiosk:
         kiosk.player.do(Pressed(Choice.PICK_UP))
