@@ -48,7 +48,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.skip(reason=marker.args[0]))
 
 
-def pytest_collection_finish() -> None:
-    """Look for garbage again, but not among the tests."""
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtestloop() -> None:
+    """Look for garbage again, but not among the tests; in the process that hands them out, too."""
     gc.freeze()
     gc.enable()

@@ -198,6 +198,6 @@ def retry_after_ms(text: str, now_ms: int) -> int | None:
 
 @functools.cache
 def tls_of(ca: Path | None) -> ssl.SSLContext:
-    """What holds certificates against the host of a URL; to read all that the machine trusts takes
-    longer than all else of a server's start."""
+    """What holds certificates against the host of a URL, made once: it reads all that the machine
+    trusts."""
     return ssl.create_default_context(cafile=None if ca is None else str(ca))

@@ -14,6 +14,7 @@ from kiosk.flows.views.choices import Choice, Problem, Purpose, Question
 from kiosk.flows.views.shared import Ask, DoorOpen, Opening, Trouble
 from kiosk.model.location import SlotStatus, SuspectReason
 from kiosk.store import boards, intents
+from kiosk.store.errors import RefusedError
 from kiosk.store.intents import IntentPurpose, IntentState
 from kiosk.store.slots import SlotRecord
 
@@ -40,6 +41,8 @@ class Opened:
     """The number of the journal's event, for staff to look up."""
     since_ms: int | None = None
     """When the open door was shown first, by the monotonic clock."""
+    may_insist: bool = True
+    """Whether who sees it shut may have it pulsed."""
 
     @property
     def is_by_word(self) -> bool:
@@ -126,7 +129,11 @@ def _doubts(slot: str, unlocked: Unlocked) -> dict[str, SuspectReason]:
 async def _insist(kiosk: Kiosk, opened: Opened, slot: str, purpose: Purpose) -> None:
     """The person sees a door shut that reads open: it is pulsed after all, by a new intent."""
     intent = kiosk.new_id()
-    await kiosk.store.run(intents.intend_again, opened.intent, intent)
+    try:
+        await kiosk.store.run(intents.intend_again, opened.intent, intent)
+    except RefusedError:
+        opened.may_insist = False  # they may no more since the door was opened for them
+        return
     again = await open_door(kiosk, slot, intent, purpose, force=True)
     opened.intent, opened.unlocked = again.intent, again.unlocked
     opened.stands_open, opened.reference = again.stands_open, again.reference
@@ -256,7 +263,8 @@ def _choices(view: DoorOpen, opened: Opened) -> tuple[Choice, ...]:
     if opened.is_by_word:
         return (Choice.DONE, *view.choices)
     is_asked_for = opened.unlocked.outcome is Outcome.ALREADY_OPEN and not view.remind
-    return (*view.choices, Choice.DOOR_IS_SHUT) if is_asked_for else view.choices
+    may_insist = is_asked_for and opened.may_insist
+    return (*view.choices, Choice.DOOR_IS_SHUT) if may_insist else view.choices
 
 
 def holds_item(kiosk: Kiosk, slot: str) -> bool | None:

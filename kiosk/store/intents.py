@@ -89,10 +89,7 @@ def intend(
     held = record_of(writer, slot)
     if purpose is IntentPurpose.PICKUP and (package_id is None or held.package != package_id):
         raise RefusedError(f"slot {slot} does not hold package {package_id}")
-    if package_id is not None and purpose in ENDS_IN:
-        _require_may_become(writer, package_id, ENDS_IN[purpose])
-    if delegate is not None and package_id is not None:
-        delegates.require_may_fetch(writer, package_id, delegate)
+    _require_still_may(writer, purpose, package_id, delegate)
     is_again = purpose in (IntentPurpose.REOPEN, IntentPurpose.RETURN)
     if is_again and held.status is not SlotStatus.EMPTY:
         raise RefusedError(f"slot {slot} was given to someone else")
@@ -104,11 +101,13 @@ def intend(
 def intend_again(writer: Writer, before: str, intent: str) -> int:
     """Write, before anything is pulsed, that a door is to be opened once more for the same reason.
 
-    The intent before, of an opening at which the door was said to be still shut, ends so.
+    The intent before, of an opening at which the door was said to be still shut, ends so. Refuses
+    what would be refused to whoever comes now, such as a delegate who was taken back meanwhile.
     """
     row = writer.one("SELECT * FROM intent WHERE id = ?", (before,))
     if row is None or row["state"] not in (IntentState.INTENDED, IntentState.OPENED):
         raise RefusedError(f"the opening {before} is over")
+    _require_still_may(writer, _purpose(row["purpose"]), row["package"], row["delegate"])
     return writer.record(
         DoorIntended(actor=row["actor"], why="the door reads open and was said to be shut"),
         done(before),
@@ -132,6 +131,17 @@ def is_in_play(writer: Writer) -> bool:
     """Whether any door is open, or about to be, for a reason that is not settled yet."""
     row = writer.one("SELECT 1 FROM intent WHERE state IN ('INTENDED', 'OPENED') LIMIT 1")
     return row is not None
+
+
+def _require_still_may(
+    writer: Writer, purpose: IntentPurpose, package_id: str | None, delegate: str | None
+) -> None:
+    """Raise `RefusedError` where a door is opened no more for this package, or not for this
+    delegate."""
+    if package_id is not None and purpose in ENDS_IN:
+        _require_may_become(writer, package_id, ENDS_IN[purpose])
+    if package_id is not None and delegate is not None:
+        delegates.require_may_fetch(writer, package_id, delegate)
 
 
 def _require_may_become(writer: Writer, package_id: str, after: PackageStatus) -> None:

@@ -18,10 +18,14 @@ from kiosk.flows.views.courier import Receipt, ScanPackage
 from kiosk.flows.views.customer import EnterCode, First, Thanks
 from kiosk.flows.views.service import DoorPage, Doors
 from kiosk.flows.views.shared import Ask, DoorOpen, EnterPin, Trouble
+from kiosk.model.clock import HOUR_MS
 from kiosk.model.location import Service, SlotStatus, SuspectReason
+from kiosk.model.pickup_code import delegate_code
+from kiosk.store import delegates, packages
 from tests.support.flow_site import (
     BOARDS,
     COURIER_PIN,
+    LOCATION_KEY,
     TECHNICIAN_PIN,
     Place,
     Running,
@@ -86,9 +90,9 @@ async def stored(kiosk: Running) -> str:
     return slot
 
 
-async def type_code(kiosk: Running) -> None:
-    """A customer types the code of the package P on the first screen."""
-    code = await kiosk.code_of("P")
+async def type_code(kiosk: Running, code: str = "") -> None:
+    """A customer types a code on the first screen, else that of the package P."""
+    code = code or await kiosk.code_of("P")
     kiosk.player.do(Entered(code))
     await kiosk.player.until(EnterCode)
     kiosk.player.do(Entered(code))
@@ -268,9 +272,9 @@ async def with_stuck_sensor(kiosk: Running, slot: str) -> None:
     await kiosk.player.until(First, lambda view: slot in view.open_doors)
 
 
-async def fetch_in_doubt(kiosk: Running) -> None:
+async def fetch_in_doubt(kiosk: Running, code: str = "") -> None:
     """Type the code of a slot in doubt, and want it opened all the same."""
-    await type_code(kiosk)
+    await type_code(kiosk, code)
     assert (await kiosk.player.until(Ask)).question is Question.OPEN_DOUBTFUL
     kiosk.player.do(Pressed(Choice.OPEN_DOOR))
 
@@ -300,6 +304,25 @@ async def test_a_package_behind_a_sensor_stuck_at_open_is_fetched(tmp_path: Path
         assert await kiosk.package_status(package) == "RETRIEVED"
         # A broken sensor is not a bank without sensors: somebody has to look.
         assert (await kiosk.slot(slot)).status is SlotStatus.SUSPECT
+
+
+async def test_who_may_no_more_opens_nothing_by_saying_that_it_is_shut(tmp_path: Path) -> None:
+    """A delegate who is taken back while they stand there; what is in play is not recalled."""
+    async with fresh_kiosk(tmp_path, Place()) as kiosk:
+        store, slot = kiosk.kiosk.store, await stored_by_sensor(kiosk)
+        package = await store.run(packages.live_by_barcode, "P")
+        assert package is not None and package.locator is not None
+        until_ms = kiosk.kiosk.clock.now().wall_ms + HOUR_MS
+        await store.run(delegates.name, package.id, "lea", until_ms, "server")
+        await with_stuck_sensor(kiosk, slot)
+        await fetch_in_doubt(kiosk, delegate_code(LOCATION_KEY, package.id, "lea", package.locator))
+        await kiosk.player.until(DoorOpen, lambda view: Choice.DOOR_IS_SHUT in view.choices)
+        pulses = kiosk.world.pulses
+        await store.run(delegates.end, package.id, "lea", "server")
+        kiosk.player.do(Pressed(Choice.DOOR_IS_SHUT))
+        await kiosk.player.until(DoorOpen, lambda view: Choice.DOOR_IS_SHUT not in view.choices)
+        assert kiosk.world.pulses == pulses
+        assert (await kiosk.slot(slot)).package == package.id
 
 
 async def test_a_door_that_really_stands_open_is_not_pulsed(tmp_path: Path) -> None:

@@ -114,9 +114,11 @@ class Audit:
                 if self._is_proved(row) or (row["owner"] in owners and not row["is_alone"])
             ]
             live = [row for row in rows if row["slot"] == slot]
-            by_delegate = [row for row in rows if self._is_proved_by_delegate(row)]
+            by_delegate = [row for row in rows if self._is_proved_by_delegate(row, row["delegate"])]
             if purpose == "PICKUP" and intent["delegate"] is not None:
-                wanted = [row for row in by_delegate if row["id"] == intent["package"]]
+                # Who was taken back since is pulsed for all the same: the intent was right.
+                named = [row for row in rows if row["id"] == intent["package"]]
+                wanted = [r for r in named if self._is_proved_by_delegate(r, intent["delegate"])]
                 require(wanted, f"I14: nobody has the code of the delegate of {intent}")
             elif purpose == "PICKUP":
                 wanted = [row for row in live if row["id"] == intent["package"]]
@@ -204,10 +206,10 @@ class Audit:
             for counter in counters
         )
 
-    def _is_proved_by_delegate(self, row: Mapping[str, Any]) -> bool:
-        if row["locator"] is None or row["delegate"] is None:
+    def _is_proved_by_delegate(self, row: Mapping[str, Any], delegate: str | None) -> bool:
+        if row["locator"] is None or delegate is None:
             return False
-        code = delegate_code(LOCATION_KEY, row["id"], row["delegate"], row["locator"])
+        code = delegate_code(LOCATION_KEY, row["id"], delegate, row["locator"])
         return code in self.site.person.codes
 
     # --- after every step ------------------------------------------------------------------
