@@ -250,7 +250,7 @@ class Person:
                 self.departures += 1
                 return TimedOut()
             self.show(view)
-            if isinstance(event, Pressed):  # on that screen it goes on, and answers no other
+            if isinstance(event, ByHand):  # it goes on, and answers no screen that was hidden
                 event = await self._wait_or_lock(timeout_s * self._pace)
         return event
 
@@ -320,7 +320,7 @@ class Person:
             answer = await self._warned(view)
             if answer is None:
                 return await self._lock_now(view)
-            if not isinstance(answer, Pressed):
+            if not isinstance(answer, ByHand):
                 return answer
             until_s = _loop_s() + timeout_s
         return await self._wait(max(0.0, until_s - _loop_s()))

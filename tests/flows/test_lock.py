@@ -121,6 +121,18 @@ async def test_who_says_yes_or_stirs_is_not_locked_out(tmp_path: Path) -> None:
         await kiosk.player.until(ChooseSize)
 
 
+async def test_a_press_on_the_warning_is_none_on_the_page_that_it_hides(tmp_path: Path) -> None:
+    async with fresh_kiosk(tmp_path) as kiosk:
+        await sign_in(kiosk)
+        await kiosk.player.until(ScanPackage)
+        for hidden in (Pressed(Choice.DONE), Entered("P"), Chosen("M")):
+            await warned(kiosk)
+            kiosk.player.do(hidden)
+            await kiosk.player.until(ScanPackage)
+            await asyncio.sleep(1)
+            assert isinstance(kiosk.kiosk.person.view, ScanPackage)
+
+
 @pytest.mark.parametrize("pin", ["117777", "997777", "12", ""])
 async def test_a_wrong_pin_resumes_nothing(tmp_path: Path, pin: str) -> None:
     async with fresh_kiosk(tmp_path) as kiosk:
