@@ -1,4 +1,4 @@
-"""How often the window looks at its input and its clock: seldom while nobody is there.
+"""How often the window looks at its input and its clock: half as often while nobody is there.
 
 Each look costs processor time, whether or not anything is drawn.
 """
@@ -9,9 +9,8 @@ from kivy.clock import Clock
 
 REST_AFTER_S = 10.0
 """So long after the last touch or key the window rests."""
-_RESTING_PER_S = 12.5
-"""At most 80 ms of delay for the first touch, which nobody notices, and a fifth less of the
-processor than at 25; each step of a movement is longer."""
+_RESTING_PER_S = 25.0
+"""At most 40 ms of delay for the first touch; every movement here is calm enough."""
 
 
 class FrameRate:

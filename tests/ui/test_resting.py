@@ -17,7 +17,7 @@ def sixty_per_s(kivy: SimpleNamespace) -> Iterator[None]:
     kivy.Clock._max_fps = before
 
 
-def test_nobody_there_slows_the_clock_and_a_touch_wakes_it(
+def test_nobody_there_halves_the_clock_and_a_touch_wakes_it(
     kivy: SimpleNamespace, sixty_per_s: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from kiosk.ui import frame_rate
