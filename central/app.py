@@ -179,7 +179,9 @@ def create_app(central: Central) -> FastAPI:
     parts = {"worker": lambda: min(worker.state, webhooks.state), "keeper": lambda: keeper.state}
     app.state.roles = lambda: {role: parts[role]() for role in roles if role in parts}
     for router in (*WATCHED, *(ROUTERS if "api" in roles else ())):
-        app.include_router(router)
+        # As they are: `include_router` builds each of them once more with the first request, for
+        # prefixes and dependencies that none of ours is given here.
+        app.router.routes.extend(router.routes)
     app.add_middleware(OwnForms, central=central)
     app.add_middleware(Intake, central=central)
     routes = [route for router in (*WATCHED, *ROUTERS) for route in router.routes]
