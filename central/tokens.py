@@ -37,6 +37,8 @@ from kiosk.model.wrapping import unwrap
 KEY_FILE = "central.key"
 KEY_BYTES = 32
 TOKEN_BYTES = 24
+HASHER = PasswordHasher(time_cost=3, memory_cost=32768, parallelism=1)
+"""What a password's hash costs, in rounds and KiB."""
 
 
 class Secrets:
@@ -54,7 +56,6 @@ class Secrets:
         self._public_key = self._signing.public_key().public_bytes_raw().hex()
         self._wrapping = X25519PrivateKey.from_private_bytes(_derived(key, b"wrap"))
         self._session_key = _derived(key, b"session")
-        self._hasher = PasswordHasher(time_cost=3, memory_cost=32768, parallelism=1)
 
     def seal(self, secret: bytes) -> bytes:
         """Encrypt what must not be read in a stolen database."""
@@ -114,18 +115,18 @@ class Secrets:
 
     def hash_password(self, password: str) -> str:
         """The Argon2id hash of a password or a PIN's secret digits."""
-        return self._hasher.hash(password)
+        return HASHER.hash(password)
 
     def check_password(self, password_hash: str, password: str) -> bool:
         """Whether a password is the one of the hash; takes its time either way."""
         try:
-            is_right = self._hasher.verify(password_hash or _NOBODY, password)
+            is_right = HASHER.verify(password_hash or NOBODY, password)
         except (Argon2Error, InvalidHashError):
             return False
         return is_right and password_hash != ""
 
 
-_NOBODY = (
+NOBODY = (
     "$argon2id$v=19$m=32768,t=3,p=1$c29tZSBzYWx0IGhlcmU$2vMZ4lTnQh3gk2nBRp8wcmZP2Yk3o3mUQWw1hDnGG1E"
 )
 """Checked where there is no account, so that the time tells nothing."""

@@ -11,10 +11,11 @@ import pytest
 from hypothesis import settings
 
 from kiosk.store.writer import Writer
-from tests.support import postgresql
+from tests.support import passwords, postgresql
 from tests.support.virtual_loop import run_virtually
 
 Writer.refuses_undeclared = True
+passwords.cheapen()
 
 gc.disable()  # until all tests are read: they stay, so there is no garbage to look for
 

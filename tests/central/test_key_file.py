@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from argon2 import extract_parameters
+
 from central import tokens
+from tests.support import passwords
 
 AT_ONCE, TIMES = 8, 12
 
@@ -53,3 +57,17 @@ def test_what_a_power_cut_left_of_a_key_is_no_part_of_the_next(tmp_path: Path) -
     assert len(key) == tokens.KEY_BYTES
     assert b"xx" not in key
     assert [each.name for each in tmp_path.iterdir()] == [path.name]
+
+
+def test_a_stolen_password_hash_costs_a_guesser_work() -> None:
+    """At least what OWASP asks of Argon2id (Password Storage Cheat Sheet): 19 MiB, two rounds."""
+    costs = extract_parameters(passwords.OF_THE_PRODUCT.hash("a password"))
+    assert costs.memory_cost >= 19 * 1024
+    assert costs.time_cost >= 2
+    assert costs.parallelism == 1
+
+
+def test_a_name_that_nobody_has_costs_as_much() -> None:
+    nobody = extract_parameters(passwords.NOBODY_OF_THE_PRODUCT)
+    somebody = extract_parameters(passwords.OF_THE_PRODUCT.hash("a password"))
+    assert dataclasses.replace(nobody, salt_len=somebody.salt_len) == somebody

@@ -43,7 +43,7 @@ from kiosk.sync.contract import (
     WireEvent,
 )
 from tests.support import postgresql
-from tests.support.central_server import NOW_MS, TurnedClock
+from tests.support.central_server import NOW_MS, TurnedClock, lay_tables
 
 OLD, NEW = "1.3.0", "1.4.0"
 STEP_MS = HOUR_MS
@@ -212,6 +212,8 @@ class Fleet:
     def __init__(self, folder: Path, count: int, seed: int = 1) -> None:
         self.clock, self.rng = TurnedClock(NOW_MS), random.Random(seed)
         settings = Settings(data=folder, database_url=postgresql.url_of(folder))
+        if not settings.database_url:
+            lay_tables(folder)
         self.central: Central = build(settings, self.clock)
         self.kiosks = {
             name: SimulatedKiosk(name, random.Random(f"{seed} {name}"))
