@@ -31,6 +31,7 @@ from kiosk.sync.contract import WireEvent
 from tests.support.central_server import LOCATION, Journal, Server, mail_server
 from tests.support.operators import PASSWORD, Browser, obey, sync
 from tests.support.page_rules import ASKS_FOR, FORMS
+from tests.support.syntax import tree_of
 
 AREAS = ("north", "south")
 ROLES = tuple(Role) if os.environ.get("TEST_BUDGET") == "nightly" else (Role.ADMIN,)
@@ -523,7 +524,7 @@ def test_nobody_moves_an_area_out_of_what_is_not_theirs_or_into_it(server: Serve
 @pytest.mark.parametrize("module", [queries, reports, viewed])
 def test_each_query_of_the_pages_is_asked_who_asks(module: Any) -> None:
     """A new one that names no reach fails here; so does one that takes it and passes it over."""
-    source = ast.parse(inspect.getsource(module))
+    source = tree_of(inspect.getsource(module))
     asked = [
         each
         for each in source.body

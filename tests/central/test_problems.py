@@ -14,6 +14,7 @@ import requests
 from central import problems, schema
 from central.errors import FieldError, RequestError, wrong_field
 from tests.support.central_server import EVA, LOCATION, Server, announce
+from tests.support.syntax import tree_of
 
 ROOT = Path(__file__).parents[2]
 JSON = {"content-type": "application/json"}
@@ -44,7 +45,7 @@ def codes_raised() -> set[str]:
     return {
         str(node.args[1].value)
         for path in paths
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        for node in ast.walk(tree_of(path))
         if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "RequestError"
         if isinstance(node.args[1], ast.Constant)
     }

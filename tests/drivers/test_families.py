@@ -23,6 +23,7 @@ from drivers.simulator.families import simulated_class
 from drivers.simulator.virtual import virtual_site
 from drivers.tools.supported_boards import tables, up_to_date
 from drivers.wiring import BoardWiring, DoorWiring
+from tests.support.syntax import tree_of
 from tests.support.vectors import FILES, OF_FAMILY, Bench, board_codec_of, encoders, host_codec_of
 
 PAGE = Path(__file__).parents[2] / "docs" / "supported-boards.md"
@@ -254,7 +255,7 @@ def test_a_family_has_no_encoder_that_its_board_does_not_use(name: str) -> None:
     host = host_codec_of(name.replace("-", "_"))
     used = {
         node.func.id
-        for node in ast.walk(ast.parse(inspect.getsource(type(board_of(name)))))
+        for node in ast.walk(tree_of(inspect.getsource(type(board_of(name)))))
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
     }
     assert {encode.__name__ for encode in encoders(name.replace("-", "_"))} <= used

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable
+from functools import cache
 from graphlib import CycleError, TopologicalSorter
 
+from tests.support.syntax import tree_of
 from tests.tidy.test_laws import COMPOSITION_ROOTS, MAY_IMPORT, ROOT, is_in, module_of, sources
 
 Graph = dict[str, set[str]]
@@ -13,13 +15,14 @@ Graph = dict[str, set[str]]
 ROOMS = (*MAY_IMPORT, "kiosk", "kiosk.console", "kiosk.demo")
 
 
+@cache
 def imports() -> Graph:
     """Each module of ours with those that it imports anywhere, for types as well."""
     modules = {module_of(path): path for path in sources()}
     graph: Graph = {}
     for name, path in modules.items():
         found = graph.setdefault(name, set())
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        for node in ast.walk(tree_of(path)):
             if isinstance(node, ast.ImportFrom) and node.module is not None:
                 named = {f"{node.module}.{alias.name}" for alias in node.names}
                 found |= {each if each in modules else node.module for each in named}

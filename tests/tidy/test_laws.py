@@ -5,10 +5,13 @@ from __future__ import annotations
 import ast
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
+
+from tests.support.syntax import tree_of
 
 ROOT = Path(__file__).parents[2]
 OURS = ("kiosk", "drivers", "config", "assets", "central")
@@ -113,8 +116,7 @@ def module_of(path: Path) -> str:
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
-def imports_of(path: Path) -> Iterator[str]:
-    tree = ast.parse(path.read_text(encoding="utf-8"))
+def imports_of(path: Path, tree: ast.Module) -> Iterator[str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -128,8 +130,7 @@ def is_in(module: str, room: str) -> bool:
     return module == room or module.startswith(room + ".")
 
 
-@pytest.mark.parametrize("path", sources(), ids=lambda path: str(path.relative_to(ROOT)))
-def test_a_room_imports_only_from_the_rooms_it_may(path: Path) -> None:
+def imports_from_elsewhere(path: Path, tree: ast.Module) -> Iterator[str]:
     name = path.relative_to(ROOT).as_posix()
     if name in COMPOSITION_ROOTS:
         return
@@ -139,36 +140,37 @@ def test_a_room_imports_only_from_the_rooms_it_may(path: Path) -> None:
     else:
         room = max((room for room in MAY_IMPORT if is_in(module, room)), key=len)
         allowed = MAY_IMPORT[room]
-    for imported in imports_of(path):
-        if imported.split(".")[0] in OURS:
-            assert any(is_in(imported, room) for room in allowed), f"{name} imports {imported}"
+    for imported in imports_of(path, tree):
+        is_ours = imported.split(".")[0] in OURS
+        if is_ours and not any(is_in(imported, room) for room in allowed):
+            yield f"{name} imports {imported}"
 
 
-@pytest.mark.parametrize("path", sources(), ids=lambda path: str(path.relative_to(ROOT)))
-def test_clock_and_rng_are_handed_in(path: Path) -> None:
+def own_clock_or_rng(path: Path, tree: ast.Module) -> Iterator[str]:
     name = path.relative_to(ROOT).as_posix()
     if name in ADAPTERS or name in COMPOSITION_ROOTS:
         return
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in ast.walk(tree):
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
             call = (node.value.id, node.attr)
-            assert call not in FORBIDDEN_CALLS, f"{name}:{node.lineno} uses {'.'.join(call)}"
+            if call in FORBIDDEN_CALLS:
+                yield f"{name}:{node.lineno} uses {'.'.join(call)}"
 
 
-@pytest.mark.parametrize("path", sources(), ids=lambda path: str(path.relative_to(ROOT)))
-def test_no_error_is_swallowed_unseen(path: Path) -> None:
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+def swallowed_errors(path: Path, tree: ast.Module) -> Iterator[str]:
+    for node in ast.walk(tree):
         if isinstance(node, ast.ExceptHandler):
-            assert node.type is not None, f"{path.name}:{node.lineno} has a bare except"
-            is_pass = len(node.body) == 1 and isinstance(node.body[0], ast.Pass)
-            assert not is_pass, f"{path.name}:{node.lineno} swallows an error"
+            where = f"{path.relative_to(ROOT)}:{node.lineno}"
+            if node.type is None:
+                yield f"{where} has a bare except"
+            if len(node.body) == 1 and isinstance(node.body[0], ast.Pass):
+                yield f"{where} swallows an error"
 
 
-@pytest.mark.parametrize("path", sources(), ids=lambda path: str(path.relative_to(ROOT)))
-def test_nothing_is_asserted_that_python_may_leave_out(path: Path) -> None:
-    """`python -O` runs no `assert`: what must hold says so by `require`, `present`, or a type."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        assert not isinstance(node, ast.Assert), f"{path.name}:{node.lineno} asserts"
+def asserts(path: Path, tree: ast.Module) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Assert):
+            yield f"{path.relative_to(ROOT)}:{node.lineno} asserts"
 
 
 SQL = re.compile(
@@ -178,30 +180,92 @@ SQL = re.compile(
 ROWS_OF_A_WRITER = {"all", "db", "one"}
 
 
-@pytest.mark.parametrize(
-    "path",
-    [path for path in sources() if path.relative_to(ROOT).parts[:2] != ("kiosk", "store")],
-    ids=lambda path: str(path.relative_to(ROOT)),
-)
-def test_only_the_store_knows_the_kiosks_tables(path: Path) -> None:
-    if path.relative_to(ROOT).parts[0] == "central":
+def tables_of_the_kiosk(path: Path, tree: ast.Module) -> Iterator[str]:
+    parts = path.relative_to(ROOT).parts
+    if parts[0] == "central" or parts[:2] == ("kiosk", "store"):
         return
     name = path.relative_to(ROOT).as_posix()
-    for imported in imports_of(path):
-        assert imported.split(".")[0] not in ("sqlite3", "sqlite_utils"), f"{name} opens SQLite"
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Constant) and isinstance(node.value, str):
-            assert not SQL.match(node.value), f"{name}:{node.lineno} has SQL"
+    for imported in imports_of(path, tree):
+        if imported.split(".")[0] in ("sqlite3", "sqlite_utils"):
+            yield f"{name} opens SQLite"
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and SQL.match(node.value):
+            yield f"{name}:{node.lineno} has SQL"
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
             is_row = node.value.id == "writer" and node.attr in ROWS_OF_A_WRITER
-            assert not is_row, f"{name}:{node.lineno} uses the rows of a writer"
+            if is_row:
+                yield f"{name}:{node.lineno} uses the rows of a writer"
 
 
-@pytest.mark.parametrize("path", sources(), ids=lambda path: str(path.relative_to(ROOT)))
-def test_a_module_says_what_it_is_for(path: Path) -> None:
-    text = path.read_text(encoding="utf-8")
-    if text.strip():
-        assert ast.get_docstring(ast.parse(text)), f"{path} has no docstring"
+def silent_modules(path: Path, tree: ast.Module) -> Iterator[str]:
+    if tree.body and not ast.get_docstring(tree):
+        yield f"{path.relative_to(ROOT)} has no docstring"
+
+
+Law = Callable[[Path, ast.Module], Iterator[str]]
+LAWS: tuple[Law, ...] = (
+    imports_from_elsewhere,
+    own_clock_or_rng,
+    swallowed_errors,
+    asserts,
+    tables_of_the_kiosk,
+    silent_modules,
+)
+
+
+@cache
+def broken() -> dict[Law, list[str]]:
+    """Where each law is broken; each file is read once."""
+    found: dict[Law, list[str]] = {law: [] for law in LAWS}
+    for path in sources():
+        tree = tree_of(path)
+        for law in LAWS:
+            found[law] += law(path, tree)
+    return found
+
+
+def test_a_room_imports_only_from_the_rooms_it_may() -> None:
+    assert broken()[imports_from_elsewhere] == []
+
+
+def test_clock_and_rng_are_handed_in() -> None:
+    assert broken()[own_clock_or_rng] == []
+
+
+def test_no_error_is_swallowed_unseen() -> None:
+    assert broken()[swallowed_errors] == []
+
+
+def test_nothing_is_asserted_that_python_may_leave_out() -> None:
+    """`python -O` runs no `assert`: what must hold says so by `require`, `present`, or a type."""
+    assert broken()[asserts] == []
+
+
+def test_only_the_store_knows_the_kiosks_tables() -> None:
+    assert broken()[tables_of_the_kiosk] == []
+
+
+def test_a_module_says_what_it_is_for() -> None:
+    assert broken()[silent_modules] == []
+
+
+@pytest.mark.parametrize(
+    ("law", "text"),
+    [
+        (imports_from_elsewhere, "from kiosk.ui.app import App"),
+        (own_clock_or_rng, "import time\nprint(time.monotonic())"),
+        (swallowed_errors, "try:\n    print()\nexcept ValueError:\n    pass"),
+        (swallowed_errors, "try:\n    print()\nexcept:\n    print()"),
+        (asserts, "assert True"),
+        (tables_of_the_kiosk, "import sqlite3"),
+        (tables_of_the_kiosk, "print('SELECT id FROM slot ')"),
+        (tables_of_the_kiosk, "writer.all('slot')"),
+        (silent_modules, "print()"),
+    ],
+)
+def test_a_law_that_is_broken_is_found(law: Law, text: str) -> None:
+    """The negative control."""
+    assert list(law(ROOT / "drivers/door.py", tree_of(text)))
 
 
 def test_no_file_is_longer_than_a_reader_can_hold() -> None:

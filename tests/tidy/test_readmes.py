@@ -8,9 +8,8 @@ import re
 from functools import cache
 from pathlib import Path, PurePosixPath
 
-import pytest
-
 from drivers.boards import FAMILIES
+from tests.support.syntax import tree_of
 
 ROOT = Path(__file__).parents[2]
 ROOMS = ("kiosk", "drivers", "central", "config", "assets", "tests", "docs")
@@ -92,26 +91,30 @@ def row_for(name: str, readme: str) -> str:
     inside = PurePosixPath(name).relative_to(PurePosixPath(readme).parent)
     if not name.endswith(".py"):
         return f"| `{inside}` | … |"
-    said = ast.get_docstring(ast.parse((ROOT / name).read_text(encoding="utf-8"))) or "…"
+    said = ast.get_docstring(tree_of(ROOT / name)) or "…"
     return f"| `{inside}` | {said.splitlines()[0].rstrip('.')} |"
 
 
-@pytest.mark.parametrize("name", to_be_named())
-def test_a_readme_names_the_file(name: str) -> None:
-    above = readmes_above(name)
-    assert above, f"{name}: there is no README.md in a folder above it"
-    assert any(is_named(name, readme) for readme in above), (
-        f"{above[0]} lacks a row: {row_for(name, above[0])}"
-    )
+def test_a_readme_names_every_file() -> None:
+    lacking = []
+    for name in to_be_named():
+        above = readmes_above(name)
+        if not above:
+            lacking.append(f"{name}: there is no README.md in a folder above it")
+        elif not any(is_named(name, readme) for readme in above):
+            lacking.append(f"{above[0]} lacks a row: {row_for(name, above[0])}")
+    assert lacking == []
 
 
-@pytest.mark.parametrize("document", documents())
-def test_a_document_names_nothing_that_is_not_there(document: str) -> None:
-    text = (ROOT / document).read_text(encoding="utf-8")
-    folder = (ROOT / document).parent
-    lacking = [link for link in LINK.findall(text) if is_lost_link(folder, link)]
-    lacking += [span for span in CODE_SPAN.findall(text) if is_lost_path(span)]
-    assert not lacking, f"{document} names what is not there: {lacking}"
+def test_no_document_names_what_is_not_there() -> None:
+    lacking = []
+    for document in documents():
+        text = (ROOT / document).read_text(encoding="utf-8")
+        folder = (ROOT / document).parent
+        lost = [link for link in LINK.findall(text) if is_lost_link(folder, link)]
+        lost += [span for span in CODE_SPAN.findall(text) if is_lost_path(span)]
+        lacking += [f"{document} names {each}" for each in lost]
+    assert lacking == []
 
 
 def is_lost_link(folder: Path, link: str) -> bool:

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kiosk.model import urls
+from tests.support.syntax import tree_of
 
 ROOT = Path(__file__).parents[2]
 HOME = "kiosk/model/urls.py"
@@ -27,7 +28,7 @@ KNOWN = {
 
 def raw_values(source: str) -> Iterator[int]:
     """The lines on which a value is put into a URL as it is, or quoted by hand."""
-    for node in ast.walk(ast.parse(source)):
+    for node in ast.walk(tree_of(source)):
         if isinstance(node, ast.ImportFrom) and node.module == "urllib.parse":
             if {"quote", "quote_plus", "urlencode"} & {each.name for each in node.names}:
                 yield node.lineno
