@@ -20,7 +20,6 @@ from typing import Any
 from kivy.clock import Clock
 from kivy.core.text import LabelBase
 from kivy.input.motionevent import MotionEvent
-from kivy.lang import Builder
 from kivy.uix.image import Image
 from kivy.uix.widget import Widget
 
@@ -49,6 +48,7 @@ from kiosk.ui.screens.page import Context, Event, Page, Settings, Tools
 from kiosk.ui.screens.saver import Saver
 from kiosk.ui.theme import SiteLook, Theme
 from kiosk.ui.widgets.keypad import CLEAR, ENTER, ERASE
+from kiosk.ui.widgets.text import ICONS
 
 log = logging.getLogger(__name__)
 
@@ -64,18 +64,16 @@ _is_loaded = False
 
 
 def _load_look() -> None:
-    """Register fonts and rules once per process: rules that are loaded twice apply twice."""
+    """Register the fonts, once per process."""
     global _is_loaded
     if _is_loaded:
         return
-    files = {"KioskIcons": "lucide-subset.ttf"}
+    files = {ICONS: "lucide-subset.ttf"}
     for typeface in fonts.typefaces():
         files |= typeface.files
     for name, file_name in files.items():
         path = _loaded.enter_context(resources.as_file(fonts.FONTS / file_name))
         LabelBase.register(name, str(path))
-    rules = resources.files("kiosk.ui.widgets") / "widgets.kv"
-    Builder.load_string(rules.read_text(encoding="utf-8"), filename="widgets.kv")
     _is_loaded = True
 
 

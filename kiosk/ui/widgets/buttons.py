@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from kivy.graphics import Color, SmoothLine
+from kivy.graphics import Color, SmoothLine, SmoothRoundedRectangle
 from kivy.input.motionevent import MotionEvent
 from kivy.properties import BooleanProperty, ColorProperty, NumericProperty
 from kivy.uix.widget import Widget
 
 from kiosk.flows.views.choices import Choice
 from kiosk.ui.theme import Theme, Tone
-from kiosk.ui.widgets.text import LINES_MEET, Icon, Words, line_count
+from kiosk.ui.widgets.text import LINES_MEET, NO_RULES, Icon, Words, line_count
 
 
 def mirror(whole: Widget) -> None:
@@ -40,8 +40,29 @@ class Card(Widget):
         properties.setdefault("edge", theme.colours.surface)
         properties.setdefault("corner", theme.radius)
         properties.setdefault("edge_width", theme.hairline)
-        super().__init__(**properties)
+        super().__init__(size_hint=(None, None), **properties, **NO_RULES)
+        with self.canvas.before:
+            self._edge_colour = Color(*self.edge)
+            self._edge_box = SmoothRoundedRectangle()
+            self._fill_colour = Color(*self.fill)
+            self._fill_box = SmoothRoundedRectangle()
+        for name in ("pos", "size", "corner", "edge_width"):
+            self.fbind(name, self._take_shape)
+        self.bind(fill=self._take_colours, edge=self._take_colours)
+        self._take_shape()
         self.bind(pos=self._place, size=self._place)
+
+    def _take_colours(self, *_: object) -> None:
+        self._edge_colour.rgba = self.edge
+        self._fill_colour.rgba = self.fill
+
+    def _take_shape(self, *_: object) -> None:
+        (left, bottom), (width, height), line = self.pos, self.size, self.edge_width
+        self._edge_box.pos, self._edge_box.size = (left, bottom), (width, height)
+        self._edge_box.radius = [self.corner]
+        self._fill_box.pos = (left + line, bottom + line)
+        self._fill_box.size = (width - 2 * line, height - 2 * line)
+        self._fill_box.radius = [max(1, self.corner - line)]
 
     def _place(self, *_: object) -> None:
         self.arrange()

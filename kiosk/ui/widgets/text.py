@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+from kivy.graphics import Color, Rectangle
 from kivy.properties import BooleanProperty, ColorProperty, ObjectProperty
 from kivy.uix.label import Label
 
@@ -16,9 +17,15 @@ from kiosk.ui.theme import Theme
 
 _LEAST_SYLLABLE = 3
 """No fewer letters stand alone before or behind a hyphen."""
+ICONS = "KioskIcons"
+"""The font of the icons."""
 LINES_MEET = 0.12
 """Above and under the letters the box of a line is empty: as a part of the type's size."""
 _REMEMBERED_MAX = 50_000
+
+NO_RULES: dict[str, Any] = {"__no_builder": True}
+"""For a widget that draws itself. To find Kivy's rules for each, and to bind what they say, is a
+third of what it costs to build a screen."""
 
 _Size = tuple[float, float]
 _widths: dict[int, float] = {}
@@ -32,7 +39,35 @@ def _is_plain(word: str) -> bool:
     return re.sub("['’]", "", word.rstrip(".,:;!?…")).isalpha()
 
 
-class Words(Label):
+class _Glyphs(Label):
+    """Letters of one colour in the middle of their place."""
+
+    ink = ColorProperty()
+    texture_size: tuple[float, float]
+
+    def __init__(self, **properties: Any) -> None:
+        ink = properties["ink"]
+        super().__init__(
+            size_hint=(None, None), color=ink, disabled_color=ink, **properties, **NO_RULES
+        )
+        with self.canvas:
+            Color(1, 1, 1, 1)
+            self._painted = Rectangle()
+        for name in ("pos", "size", "texture", "texture_size"):
+            self.fbind(name, self._paint)
+        self._paint()
+
+    def on_ink(self, _: object, ink: Sequence[float]) -> None:
+        self.color = self.disabled_color = ink
+
+    def _paint(self, *_: object) -> None:
+        width, height = self.texture_size
+        self._painted.texture = self.texture
+        self._painted.size = (width, height)
+        self._painted.pos = (int(self.center_x - width / 2), int(self.center_y - height / 2))
+
+
+class Words(_Glyphs):
     """A text that takes the largest of some steps at which it fits.
 
     `fit` gives it its size; until then it has none. A single word is never cut in two. `text` is
@@ -40,12 +75,10 @@ class Words(Label):
     in another, and what stands at the left stands at the right.
     """
 
-    ink = ColorProperty()
     bold_face = BooleanProperty(False)
-    typeface = ObjectProperty(fonts.LATIN, rebind=True)
+    typeface = ObjectProperty(fonts.LATIN)
     """The font of what it says, chosen by its letters."""
     text_size: tuple[float | None, float | None]
-    texture_size: tuple[float, float]
 
     def __init__(self, theme: Theme, **properties: object) -> None:
         self.theme = theme
@@ -55,9 +88,21 @@ class Words(Label):
         properties.setdefault("ink", theme.colours.ink)
         properties["typeface"] = fonts.typeface_of(str(properties.get("text", "")))
         super().__init__(**properties)
+        self._take_typeface()
 
     def on_text(self, _: object, text: str) -> None:
         self.typeface = fonts.typeface_of(text)
+
+    def on_typeface(self, *_: object) -> None:
+        self._take_typeface()
+
+    def on_bold_face(self, *_: object) -> None:
+        self._take_typeface()
+
+    def _take_typeface(self) -> None:
+        face = self.typeface
+        self.font_name = face.bold if self.bold_face else face.regular
+        self.line_height = self.theme.line_height * face.closeness
 
     def texture_update(self, *_: object) -> None:
         if needs_order(self.text):
@@ -251,15 +296,18 @@ def line_count(widths: Sequence[float], space: float, room: float) -> int:
     return lines + (max(widths, default=0.0) > room) * 99
 
 
-class Icon(Label):
+class Icon(_Glyphs):
     """One icon, as wide and high as its font size."""
-
-    ink = ColorProperty()
 
     def __init__(self, theme: Theme, name: str, side: float, **properties: object) -> None:
         properties.setdefault("ink", theme.colours.ink)
-        super().__init__(text=GLYPHS[name] if name else "", font_size=round(side), **properties)
+        text = GLYPHS[name] if name else ""
+        super().__init__(text=text, font_name=ICONS, font_size=round(side), **properties)
+        self.size = (self.font_size, self.font_size)
         self.icon_name = name
+
+    def on_font_size(self, _: object, side: float) -> None:
+        self.size = (side, side)
 
     def show(self, name: str) -> None:
         """Become another icon."""
