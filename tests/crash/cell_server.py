@@ -15,7 +15,7 @@ from kiosk.sync.contract import EnrolRequest
 from tests.support.central_server import LOCATION_KEY, Server
 
 LOCATION_NAME = "cells"
-PATIENCE_S = 20.0
+PATIENCE_S = 120.0
 
 
 class CellServer:

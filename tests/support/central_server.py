@@ -104,7 +104,7 @@ class Mailbox:
             return list(self.mails)
 
 
-def wait_until(holds: Callable[[], bool], timeout_s: float = 30.0) -> None:
+def wait_until(holds: Callable[[], bool], timeout_s: float = 120.0) -> None:
     """Wait until something holds that other threads bring about."""
     end_s = time.monotonic() + timeout_s
     while not holds():

@@ -15,7 +15,7 @@ from kiosk.flows.events import Chosen, Entered, Pressed, Stirred
 from kiosk.flows.views.shared import View
 
 ROOT = Path(__file__).parents[2]
-STEP_PX = 9
+STEP_PX = 18
 Spots = dict[str, dict[str, tuple[int, int]]]
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
+import struct
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -22,13 +23,22 @@ _KEYS = {" ": "space", ":": "colon", "/": "slash", ".": "period", "_": "undersco
 """Signs by the names that X has for their keys."""
 SHADES = 8
 """An empty window has one or two; letters have many at their edges."""
+XWD_FIELDS = 25
+"""Numbers of four bytes at the head of an XWD file (X11/XWDFile.h); some that are used here: its
+own size, the height, the bytes of a line, and how many colours follow it."""
+POINT = 4
+"""Its bytes."""
 
 
 class Screen:
     """One X server; what a person does with a finger, and what a camera sees."""
 
-    def __init__(self, display: str, width_px: int) -> None:
+    look_again_s = 0.05
+
+    def __init__(self, display: str, width_px: int, framebuffer: Path) -> None:
+        """The screen of this display, which the X server keeps in a file in XWD format."""
         self.width_px = width_px
+        self.framebuffer = framebuffer
         self.environment = {**os.environ, "DISPLAY": display, "SDL_VIDEODRIVER": "x11"}
 
     def _run(self, *command: str) -> bytes:
@@ -56,12 +66,17 @@ class Screen:
         self._run("import", "-window", "root", str(path))
 
     def pixels(self) -> bytes:
-        """What stands on the screen, to be compared."""
-        for _ in range(3):
-            with contextlib.suppress(subprocess.CalledProcessError):
-                # A window that goes in the midst of the picture spoils it.
-                return self._run("import", "-window", "root", "-depth", "8", "rgb:-")
-        return self._run("import", "-window", "root", "-depth", "8", "rgb:-")
+        """What stands on the screen, to be compared: blue, green, red and a byte more for each
+        point."""
+        now = self.framebuffer.read_bytes()
+        # The X server writes while it is read: a picture is whole when it is there twice.
+        while now != (now := self.framebuffer.read_bytes()):
+            pass
+        header = struct.unpack(f">{XWD_FIELDS}I", now[: 4 * XWD_FIELDS])
+        height_px, stride, colours = header[5], header[12], header[19]
+        assert stride == POINT * self.width_px, "four bytes for each point"
+        start = header[0] + 12 * colours
+        return now[start : start + height_px * stride]
 
     def seen_at(self, at: tuple[int, int]) -> bytes:
         """What stands on the screen, once there is something to touch at a place of it."""
@@ -69,9 +84,10 @@ class Screen:
         while time.monotonic() - begun < PATIENCE_S:
             now = self.pixels()
             left, top = at
-            row = now[3 * self.width_px * top :][: 3 * self.width_px]
-            if row[3 * left : 3 * left + 3] != row[3 * EDGE_PX : 3 * EDGE_PX + 3]:
+            row = now[POINT * self.width_px * top :][: POINT * self.width_px]
+            if row[POINT * left :][:POINT] != row[POINT * EDGE_PX :][:POINT]:
                 return now
+            time.sleep(self.look_again_s)
         raise AssertionError(f"nothing came to be touched at {at}")
 
     def after(self, before: bytes, again: Callable[[], None] | None = None) -> bytes:
@@ -90,32 +106,35 @@ class Screen:
                 if again is not None and time.monotonic() - last_try >= TOUCH_AGAIN_S:
                     again()
                     last_try = time.monotonic()
-            elif len(set(now)) > SHADES and time.monotonic() - still_since >= STILL_S:
+            elif time.monotonic() - still_since >= STILL_S and len(set(now)) > SHADES:
                 return now
+            time.sleep(self.look_again_s)
         raise AssertionError("the screen did not change")
 
 
 @contextmanager
 def own_screen(width: int, height: int) -> Iterator[Screen]:
     """Start an X server on a free display, and end it."""
-    for _ in range(STARTS):
-        server, display = _start_server(width, height)
-        if display:
-            break
-        server.wait()
-    try:
-        assert display, "Xvfb did not start"
-        yield Screen(f":{display}", width)
-    finally:
-        server.kill()
-        server.wait()
+    with tempfile.TemporaryDirectory(prefix="screen-") as folder:
+        for _ in range(STARTS):
+            server, display = _start_server(width, height, folder)
+            if display:
+                break
+            server.wait()
+        try:
+            assert display, "Xvfb did not start"
+            yield Screen(f":{display}", width, Path(folder, "Xvfb_screen0"))
+        finally:
+            server.kill()
+            server.wait()
 
 
-def _start_server(width: int, height: int) -> tuple[subprocess.Popen[bytes], str]:
+def _start_server(width: int, height: int, folder: str) -> tuple[subprocess.Popen[bytes], str]:
     """A server and its display, "" when it ended: another one took the same display first."""
     answer, tell = os.pipe()
+    size = ("-screen", "0", f"{width}x{height}x24", "-fbdir", folder)
     server = subprocess.Popen(
-        ["Xvfb", "-displayfd", str(tell), "-screen", "0", f"{width}x{height}x24", "-noreset"],
+        ["Xvfb", "-displayfd", str(tell), *size, "-noreset"],
         pass_fds=(tell,),
         stderr=subprocess.DEVNULL,
     )

@@ -25,7 +25,7 @@ from tests.support.simulator_process import SimulatorProcess
 pytestmark = pytest.mark.window
 
 ROOT = Path(__file__).parents[2]
-PATIENCE_S = 30.0
+PATIENCE_S = 120.0
 APART_S, AGAIN_S, AFTER_A_SCREEN_S = 0.15, SAME_KEY_ACCESS_S + 0.2, SAME_KEY_ACCESS_S
 BARCODE, PHONE = "00340434123456789012", "491713920001"
 KEYS = {"\n": "KP_Enter", "+": "KP_Add", "-": "KP_Subtract", "*": "KP_Multiply", "C": "KP_Decimal"}

@@ -77,6 +77,8 @@ return cut.toDataURL().split(",")[1];
 class Viewer(Screen):
     """The virtual screen as it stands in a browser's page, and the mouse on it."""
 
+    look_again_s = 0.3  # the browser makes a PNG of it each time
+
     def __init__(self, browser: WebDriver, watched: WindowPlace) -> None:
         self._browser = browser
         self._canvas = WebDriverWait(browser, PATIENCE_S).until(
@@ -101,7 +103,7 @@ class Viewer(Screen):
     def picture_of(self, *box: int) -> bytes:
         """A part of the virtual screen: left, top, width, height."""
         png = base64.b64decode(self._browser.execute_script(PICTURE, *box))
-        return Image.open(io.BytesIO(png)).convert("RGB").tobytes() if png else b""
+        return Image.open(io.BytesIO(png)).convert("RGBA").tobytes() if png else b""
 
 
 def wait_for(found: Callable[[], Any]) -> Any:

@@ -24,7 +24,7 @@ pytestmark = pytest.mark.window
 
 FIRST = First(choices=(Choice.PICK_UP, Choice.COURIER, Choice.SERVICE, Choice.HELP))
 CODE = EnterCode(choices=(Choice.BACK, Choice.NO_CODE, Choice.HELP))
-PATIENCE_S = 20.0
+PATIENCE_S = 120.0
 
 
 def wait(fake_user: FakeUser, until: Any) -> None:

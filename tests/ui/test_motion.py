@@ -33,7 +33,7 @@ WRONG = EnterCode(
 TIME = Ask(question=Question.NEED_MORE_TIME, wait_s=20, choices=(Choice.YES, Choice.NO))
 THANKS = Thanks(slot="7", choices=(Choice.DONE, Choice.OPEN_AGAIN))
 REFUSED = Answer(refused=Refused(Refusal.NOT_KNOWN), choices=(Choice.DONE,))
-PATIENCE_S = 20.0
+PATIENCE_S = 120.0
 SAME_MEAN = 128
 LEAST_DIFFERENCE = 0.08
 """The part of an icon's square that must differ: lines of another shape, not of another shade."""

@@ -67,7 +67,7 @@ def seen(pixels: bytes, rotation: int) -> Image.Image:
     """The window as it is seen by who stands before the panel."""
     is_upright = rotation in (0, 180)
     width, height = (WIDTH_PX, HEIGHT_PX) if is_upright else (HEIGHT_PX, WIDTH_PX)
-    whole = Image.frombytes("RGB", (SIDE_PX, SIDE_PX), pixels)
+    whole = Image.frombytes("RGB", (SIDE_PX, SIDE_PX), pixels, "raw", "BGRX")
     return whole.crop((0, 0, width, height)).rotate(-rotation, expand=True)
 
 

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.window
 
 ROOT = Path(__file__).parents[2]
 PANEL = PANELS["540x960"]
-PATIENCE_S = 20.0
+PATIENCE_S = 120.0
 SHORTCUTS = (
     "Escape",
     *(f"F{number}" for number in range(1, 13)),
@@ -143,7 +143,7 @@ def test_the_zero_of_the_pad_counts_though_kivy_takes_it_for_alt(kiosk: Kiosk) -
 
 
 def test_without_a_screen_it_ends_with_an_error_instead_of_drawing_nowhere(tmp_path: Path) -> None:
-    nowhere = Screen(":999", 1)
+    nowhere = Screen(":999", 1, tmp_path / "none")
     kiosk = Kiosk(nowhere, tmp_path / "log")
     try:
         assert kiosk.process.wait(PATIENCE_S) != 0

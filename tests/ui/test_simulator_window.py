@@ -42,7 +42,7 @@ BADGE = "PKS:11:DEMOBADGEOFKIM11"
 SIGNED_BADGE = badge_at(1_800_000_000_000)
 SITE = window_site(load_site(DEMO_SITE), PINS)
 BARCODES = [line.split(",")[0] for line in DEMO_PACKAGES.read_text().splitlines()[1:]]
-PATIENCE_S = 10.0
+PATIENCE_S = 120.0
 
 
 def message(code: str) -> str:

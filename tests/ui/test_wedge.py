@@ -18,7 +18,7 @@ pytestmark = pytest.mark.window
 
 ROOT = Path(__file__).parents[2]
 PANEL = PANELS["540x960"]
-PATIENCE_S = 20.0
+PATIENCE_S = 120.0
 ATTEMPTS = 5
 CODE = "1Z5R89390357567127"
 SCANNED = f"Scanned(text={CODE!r}, seems_misread=False)"

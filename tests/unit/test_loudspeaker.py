@@ -21,7 +21,7 @@ from kiosk.ui.language import languages
 from kiosk.ui.loudspeaker import VOLUMES_PERCENT, Loudspeaker, next_volume, tone
 from kiosk.ui.night import NightHours
 
-PATIENCE_S = 10.0
+PATIENCE_S = 120.0
 
 
 def text_in(path: Path, awaited: str) -> str:
