@@ -489,27 +489,22 @@ def test_somebody_who_always_calls_and_brings_something_is_heard_with_pauses() -
     assert woken.passed_s > 80
 
 
-def without_waiting(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As a server was before there was a waiting request, until the test is over: every server of
-    this process has the same routers."""
-    for each in server.app.routes:
-        router = getattr(each, "original_router", None)
-        if router is not None:
-            others = [one for one in router.routes if not one.path.endswith("/wait")]
-            monkeypatch.setattr(router, "routes", others)
+def without_waiting(server: Server) -> None:
+    """As a server was before there was a waiting request."""
+    routes = server.app.router.routes
+    routes[:] = [one for one in routes if not getattr(one, "path", "").endswith("/wait")]
 
 
 def test_an_older_server_is_asked_as_often_as_it_wants(
     site: Site,
     server: Server,
-    monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """It has no such route, and says how often to come."""
     server.others |= {"poll_s": 2}  # in less a kiosk would not even try to wait
     server.stop()
     server.start()
-    without_waiting(server, monkeypatch)
+    without_waiting(server)
     hatch = Hatch()
     with caplog.at_level("INFO", "kiosk.sync"), site.client(hatch):
         wait_until(lambda: "and is asked: it answered 404" in caplog.text)
