@@ -67,7 +67,7 @@ def prepare(
     window: tuple[int, int, int, int] | None = None,
     *,
     video_driver: str | None = None,
-    frames_per_second: int = 60,
+    frames_per_second: int = 120,
     rotation: int = 0,
 ) -> None:
     """Make the settings for a window `(width, height, left, top)`, or the whole panel if None.

@@ -6,8 +6,8 @@ scanners type their digits with it. Needs Kivy's clock; the window is not known 
 what a code may hold and when it ends are those of every scanner (`drivers/scanner.py`).
 
 With frames of 33 ms or less, a person who leaves 90 ms or more between keys is never taken for a
-scanner, and a code of 8 or more keys that come at most 20 ms apart (40 ms with 60 frames a second),
-cut once anywhere for any time, is whole or refused, and none of it makes a person's entry.
+scanner, and a code of 8 or more keys that come at most 20 ms apart (40 ms with 60 or more frames a
+second), cut once anywhere for any time, is whole or refused, and none of it makes a person's entry.
 """
 
 from __future__ import annotations

@@ -120,6 +120,8 @@ class _KioskApp(App):
             on_key_up=self._key_up,
             on_keyboard=self._swallow,
             on_touch_down=self._touched,
+            on_mouse_down=self._heard_something,
+            on_mouse_up=self._heard_something,
             on_flip=self._first_frame,
         )
         Window.bind(on_flip=self._drew)
@@ -150,6 +152,8 @@ class _KioskApp(App):
             on_key_up=self._key_up,
             on_keyboard=self._swallow,
             on_touch_down=self._touched,
+            on_mouse_down=self._heard_something,
+            on_mouse_up=self._heard_something,
             on_flip=self._drew,
         )
         ExceptionManager.remove_handler(self._faults)
@@ -176,8 +180,11 @@ class _KioskApp(App):
             self._struck[text] = _heard()
             self._keys.text(text)
 
+    def _heard_something(self, *_: object) -> None:
+        self._frame_rate.hurry()
+
     def _key_down(self, _window: object, key: int, *_: object) -> None:
-        self._frame_rate.wake()
+        self._frame_rate.hurry()
         if key in _HOLDERS:
             self._down.add(key)
         self._is_shortcut = self._is_held_with(key)

@@ -17,7 +17,7 @@ def sixty_per_s(kivy: SimpleNamespace) -> Iterator[None]:
     kivy.Clock._max_fps = before
 
 
-def test_nobody_there_halves_the_clock_and_a_touch_wakes_it(
+def test_nobody_there_slows_the_clock_down_and_a_touch_wakes_it(
     kivy: SimpleNamespace, sixty_per_s: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from kiosk.ui import frame_rate
@@ -34,6 +34,33 @@ def test_nobody_there_halves_the_clock_and_a_touch_wakes_it(
     rate.stop()
     kivy.Clock.tick()
     assert not rate.is_resting
+
+
+def test_what_was_heard_is_handed_on_without_a_sleep_before_it(
+    kivy: SimpleNamespace, sixty_per_s: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from kiosk.ui import frame_rate
+
+    slept = list[float]()
+    sleep = kivy.Clock.usleep
+
+    def counted(microseconds: float) -> None:
+        slept.append(microseconds)
+        sleep(microseconds)
+
+    monkeypatch.setattr(kivy.Clock, "usleep", counted)
+    rate = frame_rate.FrameRate()
+    kivy.Clock.tick()
+    kivy.Clock.tick()
+    assert slept, "the control: it sleeps between two rounds"
+
+    slept.clear()
+    rate.hurry()
+    kivy.Clock.tick()
+    assert not slept
+    kivy.Clock.tick()
+    assert slept, "for one round only"
+    rate.stop()
 
 
 def test_what_is_drawn_out_of_sight_is_read_back(kivy: SimpleNamespace) -> None:
