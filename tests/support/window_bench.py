@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import signal
 import socket
@@ -33,6 +32,7 @@ from kiosk.model.location import Service, SlotStatus, SuspectReason
 from tests.support.panel_spots import ROOT, Spots
 from tests.support.screen import PATIENCE_S, Screen, own_screen
 from tests.support.simulator_process import SimulatorProcess
+from tests.support.wire import unlock_frames
 
 DEMO_BADGE = "PKS:11:DEMOBADGEOFKIM11"
 PLACE = (540, 960, 0, 0)
@@ -177,9 +177,7 @@ class WindowBench:
 
     def unlocks_on_the_wire(self) -> list[str]:
         """Every unlock frame that reached the boards, in hex."""
-        events = map(json.loads, (self.data / "wire.log").read_text().splitlines())
-        frames = [bytes.fromhex(each["hex"]) for each in events if each["direction"] == "in"]
-        return [frame.hex() for frame in frames if frame[:1] == b"\x8a"]
+        return [frame.hex() for frame in unlock_frames(self.data / "wire.log")]
 
 
 @contextmanager
