@@ -13,8 +13,6 @@ from pathlib import Path
 
 PATIENCE_S = 120.0
 """What must happen is waited for; this only ends a test in which it never will."""
-STILL_S = 0.8
-"""A busy machine shows what comes in between for longer than it takes elsewhere."""
 TOUCH_AGAIN_S = 30.0
 STARTS = 5
 """Of an X server: two that start at once may pick the same display, and one of them ends."""
@@ -35,6 +33,7 @@ class Screen:
     """One X server; what a person does with a finger, and what a camera sees."""
 
     look_again_s = 0.05
+    still_s = 0.8  # a busy machine shows what comes in between for long
 
     def __init__(self, display: str, width_px: int, framebuffer: Path) -> None:
         """The screen of this display, which the X server keeps in a file in XWD format."""
@@ -107,7 +106,7 @@ class Screen:
                 if again is not None and time.monotonic() - last_try >= TOUCH_AGAIN_S:
                     again()
                     last_try = time.monotonic()
-            elif time.monotonic() - still_since >= STILL_S and len(set(now)) > SHADES:
+            elif time.monotonic() - still_since >= self.still_s and len(set(now)) > SHADES:
                 return now
             time.sleep(self.look_again_s)
         raise AssertionError("the screen did not change")
