@@ -27,7 +27,7 @@ class FrameRate:
     @property
     def is_resting(self) -> bool:
         """Whether nobody has done anything for a while."""
-        return bool(Clock._max_fps != self._awake_per_s)
+        return bool(Clock._max_fps == _RESTING_PER_S)
 
     def hurry(self) -> None:
         """The window has heard something, which the widgets will hear in the next round: that one

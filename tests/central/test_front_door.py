@@ -26,6 +26,7 @@ from central.operators.accounts import add_user
 from central.settings import Settings
 from tests.support.central_server import Server
 from tests.support.operators import PASSWORD, Browser
+from tests.support.passwords import as_costly_as_the_product
 from tests.support.server_process import ROOT, ServerProcess
 
 
@@ -74,6 +75,13 @@ def test_operators_behind_one_address_do_not_share_their_tries(server: Server) -
     assert "problem=wrong" in try_to_sign_in(server, "two@example.org")
 
 
+@pytest.fixture
+def _costly_passwords() -> Iterator[None]:
+    with as_costly_as_the_product():
+        yield
+
+
+@pytest.mark.usefixtures("_costly_passwords")
 def test_the_owner_gets_in_while_somebody_else_hammers_the_account(server: Server) -> None:
     owner = Browser(server, Role.ADMIN)
     url, proxied = f"{server.url}/operators/sign-in", {"x-forwarded-for": "203.0.113.66"}
@@ -90,6 +98,7 @@ def test_the_owner_gets_in_while_somebody_else_hammers_the_account(server: Serve
         assert all("problem=" in answer for answer in still)
 
 
+@pytest.mark.usefixtures("_costly_passwords")
 def test_a_whole_shift_behind_one_proxy_signs_in_at_once(server: Server) -> None:
     for n in range(20):
         email = f"kim{n}@example.org"

@@ -32,6 +32,7 @@ IS_NIGHTLY = os.environ.get("TEST_BUDGET") == "nightly"
 KILLS = 10_000 if IS_NIGHTLY else 20
 WINDOW_KILLS = 1_000 if IS_NIGHTLY else 4
 TRIES = 5
+"""So many times as often, at most, where a slow machine stores nothing."""
 BUSY_S = (0.0, 1.2)
 """How long a process may be busy before it is killed, counted from when it serves people."""
 
